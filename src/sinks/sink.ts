@@ -1,0 +1,77 @@
+import type { Admin, LogRecord, TopicPartition } from '../log/log.ts';
+import type { Clock } from '../support/clock.ts';
+import type { Logger } from '../support/logger.ts';
+
+/**
+ * The contract of a sink: the code that writes to one kind of store.
+ *
+ *     open ──▶ partition(p) ──▶ write* ⇄ flush ──▶ abandon ──▶ close
+ *
+ * A sink may refuse a record (`dead-letter`) but never skips one. After any call that threw, the
+ * loader abandons the writer and asks for a new one, which says where to go on: a writer needs
+ * no recovery of its own in mid-life.
+ */
+export interface Sink {
+  /** Prepares the store, or throws why that can't be. Once, before anything else. */
+  open(signal: AbortSignal): Promise<void>;
+  /** Takes over a partition of the log. At most one writer a partition exists in one sink. */
+  partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter>;
+  /** Frees everything, after all writers have been abandoned. */
+  close(): Promise<void>;
+}
+
+export interface PartitionWriter {
+  /**
+   * The next offset to be read, where the store itself knows it; it then counts before the
+   * position of the consumer group. `undefined`: the group's position counts.
+   */
+  resumeOffset(): number | undefined;
+  /**
+   * Takes records, in order, following on from those before. Settles when it can take more, which
+   * is how a slow store slows its loader; what is durable by then is in the result.
+   */
+  write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress>;
+  /** Makes everything taken so far durable. */
+  flush(signal: AbortSignal): Promise<Progress>;
+  /** When `flush` is due, on the monotonic clock; `undefined` if nothing waits. The loader calls it then. */
+  flushDueAt(): number | undefined;
+  /** Gives up whatever is not durable, leaving nothing half-done that a reader could see. Never throws. */
+  abandon(): Promise<void>;
+}
+
+export interface Progress {
+  /** Every record below this offset is durable in the store or in the dead letters; `undefined`: none of this writer's yet. */
+  readonly durableUpTo: number | undefined;
+  /** Records since the last progress that the store already held. */
+  readonly duplicates: number;
+}
+
+/** Where refused records go. */
+export interface DeadLetters {
+  /**
+   * Settles when the record is durably kept. A sink that stores its own position awaits this
+   * before it moves the position past the record: else a crash between the two loses it.
+   */
+  put(partition: TopicPartition, record: LogRecord, reason: Refusal): Promise<void>;
+}
+
+/** Why a record was refused. */
+export interface Refusal {
+  /** A code from an error table with the decision `dead-letter`. */
+  readonly code: string;
+  /** One sentence, without what a visitor sent. */
+  readonly reason: string;
+}
+
+/** What a sink gets to work with. */
+export interface SinkContext {
+  /** The connector's name. */
+  readonly connector: string;
+  /** The log's admin, for ids and bounds of topics. */
+  readonly admin: Admin;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Absolute path of the data directory; embedded stores live below it. */
+  readonly dataDirectory: string;
+}
