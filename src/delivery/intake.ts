@@ -1,0 +1,48 @@
+import type { Headers } from '../log/log.ts';
+
+/**
+ * What the collector hands over, and what it hears back. The collector's thread never waits
+ * here: `admit` answers at once, from what is in memory.
+ */
+export interface Intake {
+  /**
+   * Takes all of these events or none. Admission is by bytes held: when the buffer has no room
+   * the answer is a refusal, at once, so that a full log never becomes a slow page.
+   */
+  admit(events: readonly OutgoingEvent[]): Admission;
+  /** Whether an event would be taken now. */
+  readiness(): Readiness;
+}
+
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly cause: RefusalCause };
+
+/** One canonical event on its way to the log. */
+export interface OutgoingEvent {
+  readonly id: string;
+  readonly topic: string;
+  /** Event time, milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** Canonical UTF-8 JSON on one line. */
+  readonly value: Uint8Array;
+  /** Shared by all events of one type. */
+  readonly headers: Headers;
+  /** A dead letter is accounted as such, not as an accepted event. */
+  readonly deadLetter?: true;
+}
+
+export type Admission =
+  | {
+      readonly admitted: true;
+      /**
+       * At `acknowledge: delivered`: settles (never rejects) with what became of each event, in
+       * order. Absent at `received`: the events are accepted as they are.
+       */
+      readonly settled?: Promise<readonly Outcome[]>;
+    }
+  | { readonly admitted: false; readonly cause: RefusalCause; readonly retryAfterSeconds: number };
+
+/** Why nothing was taken: the buffer is full, the program is stopping, or the log is known to be away. */
+export type RefusalCause = 'buffer_full' | 'stopping' | 'log_away';
+
+/** `delivered`: the log has it. `uncertain`: not within the deadline, it may still arrive. `refused`: the log will never take it. */
+export type Outcome = 'delivered' | 'uncertain' | 'refused';

@@ -1,0 +1,51 @@
+import type { LogRecord, TopicPartition } from '../log/log.ts';
+import type { EventQuery } from '../sinks/event-query.ts';
+import type { Status } from './status.ts';
+
+/** Everything that the operations server shows or changes; the application provides it. */
+export interface Operations {
+  status(): Promise<Status>;
+  /** The configured store that can be searched; `undefined` if there is none. */
+  readonly query: EventQuery | undefined;
+  /** Prometheus text exposition. */
+  metrics(): Promise<string>;
+  /** Records of a topic as they come, from `from` on, until `signal` is aborted. Throws TOPIC_UNKNOWN. */
+  tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord>;
+  readonly deadLetters: DeadLetterStore;
+  readonly connectors: ConnectorControl;
+}
+
+/** `latest`, `earliest`, or a time in milliseconds since the epoch. */
+export type TailStart = 'latest' | 'earliest' | number;
+
+export type TailedRecord = TopicPartition & LogRecord;
+
+export interface DeadLetter {
+  /** Where the dead letter stands: `<topic>-<partition>-<offset>` of the dead-letter topic. */
+  readonly id: string;
+  /** The connector that refused the record, or `collector`. */
+  readonly refusedBy: string;
+  readonly code: string;
+  readonly reason: string;
+  /** When it was put there, milliseconds since the epoch. */
+  readonly at: number;
+  /** Where the record came from; absent for the collector's. */
+  readonly source?: TopicPartition & { readonly offset: number };
+  /** The raw payload, as text (invalid UTF-8 replaced). */
+  readonly payload: string;
+}
+
+export interface DeadLetterStore {
+  /** Newest first. `refusedBy`: a connector's name or `collector`. */
+  list(filter: { readonly refusedBy?: string; readonly limit: number }): Promise<readonly DeadLetter[]>;
+  show(id: string): Promise<DeadLetter | undefined>;
+  /** Puts dead letters of a connector into their source topic again; returns how many. */
+  replay(filter: { readonly refusedBy: string; readonly ids?: readonly string[] }): Promise<number>;
+}
+
+export interface ConnectorControl {
+  /** Each throws CONNECTOR_UNKNOWN for a name there is not. */
+  pause(name: string): Promise<void>;
+  resume(name: string): Promise<void>;
+  restart(name: string): Promise<void>;
+}
