@@ -1,0 +1,28 @@
+import type { TSchema } from './fields.ts';
+
+/** A definition made with fields.ts, as the reader and the writers of docs walk it. */
+export interface Definition {
+  readonly type: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly unit?: 'bytes' | 'duration';
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly minItems?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+  readonly secret?: true;
+  readonly optional?: true;
+  readonly choice?: true;
+  readonly items?: Definition;
+  readonly properties?: Readonly<Record<string, Definition>>;
+  /** `false` for a section; the entries' definition for a map. */
+  readonly additionalProperties?: false | Definition;
+  readonly namePattern?: string;
+}
+
+/** TypeBox keeps its own keywords out of its types; ours are read through this one place. */
+export function definitionOf(schema: TSchema): Definition {
+  return schema as unknown as Definition;
+}
