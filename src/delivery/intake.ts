@@ -1,4 +1,4 @@
-import type { Headers } from '../log/log.ts';
+import type { Headers, NewRecord } from '../log/log.ts';
 
 /**
  * What the collector hands over, and what it hears back. The collector's thread never waits
@@ -17,7 +17,7 @@ export interface Intake {
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly cause: RefusalCause };
 
 /** One canonical event on its way to the log. */
-export interface OutgoingEvent {
+export interface OutgoingEvent extends NewRecord {
   readonly id: string;
   readonly topic: string;
   /** Event time, milliseconds since the epoch. */
@@ -26,7 +26,7 @@ export interface OutgoingEvent {
   readonly value: Uint8Array;
   /** Shared by all events of one type. */
   readonly headers: Headers;
-  /** A dead letter is accounted as such, not as an accepted event. */
+  /** Refused at the door and kept for a person to look at: not counted among the accepted events. */
   readonly deadLetter?: true;
 }
 

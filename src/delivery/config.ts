@@ -1,0 +1,22 @@
+import type { Static } from '../config/fields.ts';
+import { bytes, duration, integer, section } from '../config/fields.ts';
+
+export const deliveryConfig = section(
+  {
+    bufferBytes: bytes({
+      description: 'Most bytes of events held in memory on their way to the log; beyond it the collector answers 503',
+      default: 32 * 2 ** 20,
+      minimum: 2 ** 20,
+    }),
+    linger: duration({
+      description: 'How long an event waits for others, so that they go to the log together',
+      default: 4,
+      maximum: 1000,
+    }),
+    batchBytes: bytes({ description: 'Largest batch sent to the log', default: 256 * 2 ** 10, minimum: 1024 }),
+    batchRecords: integer({ description: 'Most events in a batch sent to the log', default: 2000, minimum: 1 }),
+  },
+  { description: 'The way from the collector to the log' },
+);
+
+export type DeliveryConfig = Static<typeof deliveryConfig>;

@@ -1,0 +1,23 @@
+import type { Static } from '../config/fields.ts';
+import { bytes, duration, section } from '../config/fields.ts';
+
+export const loaderConfig = section(
+  {
+    retryInitial: duration({ description: 'Wait after a first failure of the store', default: 100, minimum: 1 }),
+    retryMax: duration({
+      description: 'Longest wait between tries of a store that keeps failing',
+      default: 60_000,
+      minimum: 1,
+    }),
+    queueBytes: bytes({
+      description:
+        'Most bytes of records held in memory for each partition, read from the log and not yet taken by the store',
+      default: 4 * 2 ** 20,
+      minimum: 64 * 2 ** 10,
+    }),
+    stopTimeout: duration({ description: 'Longest time to finish what was begun when stopping', default: 10_000 }),
+  },
+  { description: 'How records get from the log into a store' },
+);
+
+export type LoaderConfig = Static<typeof loaderConfig>;

@@ -1,0 +1,34 @@
+import { deadLetterTopic, toDeadLetter } from '../log/dead-letter.ts';
+import type { LogRecord, Producer, TopicPartition } from '../log/log.ts';
+import type { DeadLetters, Refusal } from '../sinks/sink.ts';
+
+/** Keeps what a connector's sink refused, in the connector's dead-letter topic. */
+export class ConnectorDeadLetters implements DeadLetters {
+  readonly #producer: Producer;
+  readonly #connector: string;
+  readonly #topic: string;
+  /** The last send: the log takes one a partition at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+  #count = 0;
+
+  constructor(producer: Producer, connector: string) {
+    this.#producer = producer;
+    this.#connector = connector;
+    this.#topic = deadLetterTopic(connector);
+  }
+
+  /** Records put since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  async put(partition: TopicPartition, record: LogRecord, { code, reason }: Refusal): Promise<void> {
+    const { topic, partition: number } = partition;
+    const source = { topic, partition: number, offset: record.offset };
+    const letter = toDeadLetter(record, { code, reason, refusedBy: this.#connector, source });
+    const sent = this.#last.then(() => this.#producer.send({ topic: this.#topic, partition: 0 }, [letter]));
+    this.#last = sent.catch(() => {});
+    await sent;
+    this.#count++;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Headers, LogRecord, NewRecord, TopicPartition } from './log.ts';
+
+/** Where the collector, and the delivery behind it, put what they refuse. */
+export const COLLECTOR_DEAD_LETTERS = 'millrace-dead-letters';
+
+/** The dead-letter topic of a connector. */
+export function deadLetterTopic(connector: string): string {
+  return `${COLLECTOR_DEAD_LETTERS}-${connector}`;
+}
+
+export function isDeadLetterTopic(topic: string): boolean {
+  return topic === COLLECTOR_DEAD_LETTERS || topic.startsWith(`${COLLECTOR_DEAD_LETTERS}-`);
+}
+
+/** Why a record is in the dead letters, and where it came from. */
+export interface DeadLetterContext {
+  readonly code: string;
+  readonly reason: string;
+  /** The connector, or `collector`. */
+  readonly refusedBy: string;
+  readonly source?: TopicPartition & { readonly offset: number };
+}
+
+/** Kafka Connect's names (KIP-298), so that its tools can read ours. */
+const PREFIX = '__connect.errors.';
+
+/**
+ * A dead letter: the raw payload as it was, and the reason in the headers. The record's own
+ * headers are kept below those, so that it can be replayed as it was.
+ */
+export function toDeadLetter(record: NewRecord, context: DeadLetterContext): NewRecord {
+  const { code, reason, refusedBy, source } = context;
+  const headers: Record<string, string> = {
+    ...record.headers,
+    [`${PREFIX}connector.name`]: refusedBy,
+    [`${PREFIX}stage`]: refusedBy === 'collector' ? 'COLLECTOR' : 'TASK_PUT',
+    [`${PREFIX}exception.class.name`]: code,
+    [`${PREFIX}exception.message`]: reason,
+  };
+  if (source) {
+    headers[`${PREFIX}topic`] = source.topic;
+    headers[`${PREFIX}partition`] = String(source.partition);
+    headers[`${PREFIX}offset`] = String(source.offset);
+  }
+  return { timestamp: record.timestamp, value: record.value, headers, ...(record.key ? { key: record.key } : {}) };
+}
+
+/** The reason that a dead letter carries, and the record as it was. */
+export function fromDeadLetter(record: LogRecord): {
+  readonly context: DeadLetterContext;
+  readonly original: NewRecord;
+} {
+  const headers = record.headers ?? {};
+  const own: Headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(PREFIX)));
+  const topic = headers[`${PREFIX}topic`];
+  const context: DeadLetterContext = {
+    code: headers[`${PREFIX}exception.class.name`] ?? 'UNKNOWN',
+    reason: headers[`${PREFIX}exception.message`] ?? '',
+    refusedBy: headers[`${PREFIX}connector.name`] ?? 'unknown',
+    ...(topic === undefined
+      ? {}
+      : {
+          source: {
+            topic,
+            partition: Number(headers[`${PREFIX}partition`]),
+            offset: Number(headers[`${PREFIX}offset`]),
+          },
+        }),
+  };
+  const original: NewRecord = {
+    timestamp: record.timestamp,
+    value: record.value,
+    headers: own,
+    ...(record.key ? { key: record.key } : {}),
+  };
+  return { context, original };
+}
