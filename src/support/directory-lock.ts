@@ -1,0 +1,28 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+const SQLITE_BUSY = 5;
+
+export interface DirectoryLock {
+  release(): void;
+}
+
+/**
+ * Makes the directory if need be, and takes it for this process: `undefined` at once when someone
+ * else has it. The lock is an exclusive transaction on an empty SQLite file, so it is one that the
+ * operating system gives back when the process ends in any way, and that holds between two users
+ * in one process too.
+ */
+export function lockDirectory(directory: string): DirectoryLock | undefined {
+  mkdirSync(directory, { recursive: true });
+  const file = new DatabaseSync(path.join(directory, 'lock'), { timeout: 0 });
+  try {
+    file.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    file.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
+    throw error;
+  }
+  return { release: () => file.close() };
+}
