@@ -1,0 +1,136 @@
+import { MillraceError, messageOf } from '../../support/errors.ts';
+import { logErrors } from '../errors.ts';
+import type { LogStore } from './store.ts';
+
+const SQLITE_FULL = 13;
+/** The file that readers and the writer share in memory could not grow: no space either. */
+const SQLITE_IOERR_SHMSIZE = 10 | (19 << 8);
+
+/** Bytes that go into the write-ahead log before it is moved into the database. */
+const CHECKPOINT_BYTES = 32 * 1024 * 1024;
+
+interface Write {
+  run(): unknown;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export interface GroupCommitEvents {
+  /** After each commit, once its writes have been told. */
+  committed(): void;
+  /** Nothing can be written any more. */
+  failed(error: MillraceError): void;
+}
+
+/**
+ * Everything that changes the log goes through here: what came while the last transaction was
+ * being written goes into the next one together, so that many share one sync of the disk.
+ */
+export class GroupCommit {
+  readonly #store: LogStore;
+  readonly #events: GroupCommitEvents;
+  #waiting: Write[] = [];
+  #scheduled = false;
+  #ended: MillraceError | undefined;
+  #uncheckpointedBytes = 0;
+  #commits = 0;
+
+  constructor(store: LogStore, events: GroupCommitEvents) {
+    this.#store = store;
+    this.#events = events;
+  }
+
+  /** Transactions so far. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /**
+   * Runs `write` inside the next transaction, and resolves with its result once that is committed.
+   * A write that throws a MillraceError must not have changed anything: only it is rejected.
+   */
+  submit<T>(write: () => T, bytes = 0): Promise<T> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ run: write, resolve: resolve as (value: unknown) => void, reject });
+      this.#uncheckpointedBytes += bytes;
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#commit());
+    });
+  }
+
+  /** Commits what waits, and takes nothing more. */
+  close(): void {
+    this.#commit();
+    this.#end(logErrors.LOG_CLOSED('the log is closed'));
+  }
+
+  #commit(): void {
+    this.#scheduled = false;
+    const writes = this.#waiting;
+    this.#waiting = [];
+    if (writes.length === 0 || this.#ended) return;
+    try {
+      const settlements = this.#store.transaction(() => writes.map(attempt));
+      this.#commits++;
+      for (const settle of settlements) settle();
+    } catch (error) {
+      this.#fail(writes, error);
+      return;
+    }
+    this.#events.committed();
+    this.#checkpoint();
+  }
+
+  /** After the answers, since it may take as long as many commits. */
+  #checkpoint(): void {
+    if (this.#uncheckpointedBytes < CHECKPOINT_BYTES) return;
+    this.#uncheckpointedBytes = 0;
+    try {
+      this.#store.checkpoint();
+    } catch (error) {
+      // Without space everything stays in the write-ahead log, and the next checkpoint tries again.
+      if (!isFull(error)) this.#end(failure(error));
+    }
+  }
+
+  #fail(writes: readonly Write[], error: unknown): void {
+    const reason = isFull(error)
+      ? logErrors.LOG_FULL('there is no space left on the disk of the log', { cause: error })
+      : failure(error);
+    for (const write of writes) write.reject(reason);
+    if (reason.code !== 'LOG_FULL') this.#end(reason);
+  }
+
+  #end(reason: MillraceError): void {
+    if (this.#ended) return;
+    this.#ended = reason;
+    for (const write of this.#waiting.splice(0)) write.reject(reason);
+    if (reason.code === 'LOG_FAILED') this.#events.failed(reason);
+  }
+}
+
+/** Runs one write, and says how to tell its outcome once the transaction is committed. */
+function attempt(write: Write): () => void {
+  try {
+    const value = write.run();
+    return () => write.resolve(value);
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return () => write.reject(error);
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode;
+  return code === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE;
+}
+
+/**
+ * Any other failure ends the log: after a failed sync the system forgets which pages were not
+ * written, and SQLite's further commits would seem to succeed.
+ */
+function failure(error: unknown): MillraceError {
+  return logErrors.LOG_FAILED(`the log could not be written: ${messageOf(error)}`, { cause: error });
+}
