@@ -1,0 +1,163 @@
+/** What the embedded log takes and gives, durably, through its public API. */
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { encodeBatch } from '../src/log/embedded/codec.ts';
+import type { EmbeddedLog } from '../src/log/embedded/open.ts';
+import { openEmbeddedLog } from '../src/log/embedded/open.ts';
+import type { NewRecord } from '../src/log/log.ts';
+import type { BenchResult } from './result.ts';
+
+const TOPIC = 'select-color';
+const PARTITIONS = 2;
+/** Each has one batch a partition in flight. */
+const PRODUCERS = 4;
+const BATCH_RECORDS = 500;
+const RECORD_BYTES = 300;
+const BATCHES = 4000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
+
+const TARGETS = { append_per_s: 300_000, read_per_s: 600_000, append_vs_fdatasync: 0.5 };
+
+const CONFIG = {
+  durability: 'full',
+  retention: { age: 7 * DAY_MS, bytes: 4096 * MIB },
+  recordBytes: MIB,
+  batchBytes: 16 * MIB,
+} as const;
+
+export async function run(): Promise<BenchResult> {
+  // Not below the system's temporary directory, which may be memory: this measures a disk.
+  const directory = mkdtempSync(path.join(process.cwd(), '.bench-log-'));
+  try {
+    return await measure(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function measure(directory: string): Promise<BenchResult> {
+  const log = await openEmbeddedLog({ directory, config: CONFIG, logger: { level: 'warn', format: 'text' } });
+  try {
+    await log.admin.createTopic(TOPIC, { partitions: PARTITIONS });
+    const appendSeconds = await timed(() => append(log));
+    const { batches, commits } = await log.statistics();
+    const batchesPerSync = batches / commits;
+    const readSeconds = await timed(() => readAll(log));
+    const bareSeconds = await timed(() => writeBare(directory, batchesPerSync));
+    const diskBytes = bytesIn(directory);
+    await log.runRetention(Date.now() + CONFIG.retention.age + DAY_MS);
+    const records = BATCHES * BATCH_RECORDS;
+    const figures = {
+      append_per_s: Math.round(records / appendSeconds),
+      read_per_s: Math.round(records / readSeconds),
+      fdatasync_per_s: Math.round(records / bareSeconds),
+      batches_per_sync: round(batchesPerSync),
+      peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+      disk_bytes: diskBytes,
+      disk_bytes_after_retention: bytesIn(directory),
+    };
+    const ratios = { append_vs_fdatasync: round(bareSeconds / appendSeconds) };
+    const measured: Readonly<Record<string, number>> = { ...figures, ...ratios };
+    const ok = Object.entries(TARGETS).every(([name, least]) => (measured[name] ?? 0) >= least);
+    return { name: 'log', figures, ratios, targets: TARGETS, ok };
+  } finally {
+    await log.close();
+  }
+}
+
+async function append(log: EmbeddedLog): Promise<void> {
+  let sent = 0;
+  const lanes = Array.from({ length: PRODUCERS }, () => log.producer()).flatMap((producer) =>
+    Array.from({ length: PARTITIONS }, (_, partition) => ({ producer, partition, events: new Events() })),
+  );
+  await Promise.all(
+    lanes.map(async ({ producer, partition, events }) => {
+      while (sent < BATCHES) await producer.send({ topic: TOPIC, partition }, events.batch(sent++));
+    }),
+  );
+}
+
+/** Reads everything as a consumer does, and counts what is there. */
+async function readAll(log: EmbeddedLog): Promise<void> {
+  const numbers = new Set<number>();
+  let records = 0;
+  const consumer = log.consumer('bench', [TOPIC]);
+  const nothing = async () => undefined;
+  await consumer.subscribe({ assigned: nothing, revoked: nothing, lost: () => undefined });
+  while (records < BATCHES * BATCH_RECORDS) {
+    const batches = await consumer.poll({ maxWaitMs: 10_000 });
+    if (batches.length === 0) throw new Error(`only ${records} records came back`);
+    for (const batch of batches) {
+      records += batch.records.length;
+      for (const { offset, value } of batch.records)
+        if (offset % BATCH_RECORDS === 0) numbers.add(Events.batchOf(value));
+    }
+  }
+  await consumer.close();
+  if (numbers.size !== BATCHES) throw new Error(`${numbers.size} different batches came back instead of ${BATCHES}`);
+}
+
+/** The yardstick: the same batches, as many to a sync, with nothing but the file system. */
+async function writeBare(directory: string, batchesPerSync: number): Promise<void> {
+  const events = new Events();
+  const file = openSync(path.join(directory, 'bare'), 'w');
+  let syncs = 0;
+  for (let number = 0; number < BATCHES; number++) {
+    writeSync(file, encodeBatch(events.batch(number), CONFIG).data);
+    if (number < (syncs + 1) * batchesPerSync - 1) continue;
+    fdatasyncSync(file);
+    syncs++;
+  }
+  fdatasyncSync(file);
+  closeSync(file);
+  rmSync(path.join(directory, 'bare'));
+}
+
+/** Makes batches of events that all differ, in one buffer again and again. */
+class Events {
+  static readonly #NUMBER_AT = '{"id":"'.length;
+  static readonly #DIGITS = 10;
+  readonly #buffer = Buffer.alloc(BATCH_RECORDS * RECORD_BYTES, 'x');
+  readonly #records: NewRecord[];
+
+  constructor() {
+    const headers = { type: TOPIC };
+    this.#records = Array.from({ length: BATCH_RECORDS }, (_, index) => {
+      const value = this.#buffer.subarray(index * RECORD_BYTES, (index + 1) * RECORD_BYTES);
+      value.write(`{"id":"${'0'.repeat(Events.#DIGITS)}","type":"${TOPIC}","userName":"`);
+      value.write('"}', RECORD_BYTES - 2);
+      return { timestamp: Date.now(), value, headers };
+    });
+  }
+
+  /** The number of the batch that an event was made for. */
+  static batchOf(value: Uint8Array): number {
+    const digits = value.subarray(Events.#NUMBER_AT, Events.#NUMBER_AT + Events.#DIGITS);
+    return Math.floor(Number(Buffer.from(digits).toString()) / BATCH_RECORDS);
+  }
+
+  batch(number: number): readonly NewRecord[] {
+    for (let index = 0; index < BATCH_RECORDS; index++) {
+      const text = String(number * BATCH_RECORDS + index).padStart(Events.#DIGITS, '0');
+      this.#buffer.write(text, index * RECORD_BYTES + Events.#NUMBER_AT, 'latin1');
+    }
+    return this.#records;
+  }
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+function bytesIn(directory: string): number {
+  return readdirSync(directory).reduce((sum, name) => sum + statSync(path.join(directory, name)).size, 0);
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+if (import.meta.main) console.log(JSON.stringify(await run()));
