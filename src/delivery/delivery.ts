@@ -269,7 +269,12 @@ export class Delivery implements Intake {
       this.#dropped['dead_letter_refused'] = (this.#dropped['dead_letter_refused'] ?? 0) + 1;
       return;
     }
-    const record = toDeadLetter(event, { code, reason: messageOf(error), refusedBy: 'collector' });
+    const record = toDeadLetter(event, {
+      code,
+      reason: messageOf(error),
+      refusedBy: 'collector',
+      at: this.#options.clock.now(),
+    });
     this.#bufferBytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
     this.#enqueue(deadLetterEvent(event, record), undefined, 0);
     this.#linger();

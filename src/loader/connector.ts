@@ -62,7 +62,7 @@ export class Connector {
 
   constructor(options: ConnectorOptions) {
     this.#options = options;
-    this.#deadLetters = new ConnectorDeadLetters(options.log.producer(), options.name);
+    this.#deadLetters = new ConnectorDeadLetters(options.log.producer(), options.name, options.clock);
   }
 
   get snapshot(): ConnectorSnapshot {

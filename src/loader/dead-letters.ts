@@ -1,9 +1,11 @@
 import { deadLetterTopic, toDeadLetter } from '../log/dead-letter.ts';
 import type { LogRecord, Producer, TopicPartition } from '../log/log.ts';
 import type { DeadLetters, Refusal } from '../sinks/sink.ts';
+import type { Clock } from '../support/clock.ts';
 
 /** Keeps what a connector's sink refused, in the connector's dead-letter topic. */
 export class ConnectorDeadLetters implements DeadLetters {
+  readonly #clock: Clock;
   readonly #producer: Producer;
   readonly #connector: string;
   readonly #topic: string;
@@ -11,7 +13,8 @@ export class ConnectorDeadLetters implements DeadLetters {
   #last: Promise<unknown> = Promise.resolve();
   #count = 0;
 
-  constructor(producer: Producer, connector: string) {
+  constructor(producer: Producer, connector: string, clock: Clock) {
+    this.#clock = clock;
     this.#producer = producer;
     this.#connector = connector;
     this.#topic = deadLetterTopic(connector);
@@ -25,7 +28,7 @@ export class ConnectorDeadLetters implements DeadLetters {
   async put(partition: TopicPartition, record: LogRecord, { code, reason }: Refusal): Promise<void> {
     const { topic, partition: number } = partition;
     const source = { topic, partition: number, offset: record.offset };
-    const letter = toDeadLetter(record, { code, reason, refusedBy: this.#connector, source });
+    const letter = toDeadLetter(record, { code, reason, refusedBy: this.#connector, at: this.#clock.now(), source });
     const sent = this.#last.then(() => this.#producer.send({ topic: this.#topic, partition: 0 }, [letter]));
     this.#last = sent.catch(() => {});
     await sent;

@@ -8,8 +8,9 @@ export function deadLetterTopic(connector: string): string {
   return `${COLLECTOR_DEAD_LETTERS}-${connector}`;
 }
 
-export function isDeadLetterTopic(topic: string): boolean {
-  return topic === COLLECTOR_DEAD_LETTERS || topic.startsWith(`${COLLECTOR_DEAD_LETTERS}-`);
+/** The topic through which a connector, and only it, gets its dead letters once more. */
+export function replayTopic(connector: string): string {
+  return `millrace-replay-${connector}`;
 }
 
 /** Why a record is in the dead letters, and where it came from. */
@@ -18,18 +19,22 @@ export interface DeadLetterContext {
   readonly reason: string;
   /** The connector, or `collector`. */
   readonly refusedBy: string;
+  /** When it was refused, milliseconds since the epoch. */
+  readonly at?: number;
   readonly source?: TopicPartition & { readonly offset: number };
 }
 
 /** Kafka Connect's names (KIP-298), so that its tools can read ours. */
 const PREFIX = '__connect.errors.';
+/** Ours beside Connect's: the record's timestamp stays the event's. */
+const AT_HEADER = `${PREFIX}at`;
 
 /**
  * A dead letter: the raw payload as it was, and the reason in the headers. The record's own
  * headers are kept below those, so that it can be replayed as it was.
  */
 export function toDeadLetter(record: NewRecord, context: DeadLetterContext): NewRecord {
-  const { code, reason, refusedBy, source } = context;
+  const { code, reason, refusedBy, at, source } = context;
   const headers: Record<string, string> = {
     ...record.headers,
     [`${PREFIX}connector.name`]: refusedBy,
@@ -37,6 +42,7 @@ export function toDeadLetter(record: NewRecord, context: DeadLetterContext): New
     [`${PREFIX}exception.class.name`]: code,
     [`${PREFIX}exception.message`]: reason,
   };
+  if (at !== undefined) headers[AT_HEADER] = String(at);
   if (source) {
     headers[`${PREFIX}topic`] = source.topic;
     headers[`${PREFIX}partition`] = String(source.partition);
@@ -57,6 +63,7 @@ export function fromDeadLetter(record: LogRecord): {
     code: headers[`${PREFIX}exception.class.name`] ?? 'UNKNOWN',
     reason: headers[`${PREFIX}exception.message`] ?? '',
     refusedBy: headers[`${PREFIX}connector.name`] ?? 'unknown',
+    ...(headers[AT_HEADER] === undefined ? {} : { at: Number(headers[AT_HEADER]) }),
     ...(topic === undefined
       ? {}
       : {
