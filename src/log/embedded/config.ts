@@ -10,16 +10,16 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export const embeddedLogConfig = section(
   {
     durability: oneOf(['full', 'normal'], {
-      description: 'full: on disk before it is acknowledged; normal: a power cut may take the last second',
+      description: 'full: on disk before it is acknowledged; normal: a power cut may take the last minute or so',
       default: 'full',
     }),
     retention: section(
       {
         age: duration({ description: 'Records are kept for this long', default: 7 * DAY_MS }),
         bytes: bytes({
-          description: 'Most disk space that all topics together take; a log full of unloaded records refuses more',
+          description: 'Most disk space of all topics together, besides some 64 MiB that are being written',
           default: 4 * GIB,
-          minimum: MIB,
+          minimum: 64 * MIB,
         }),
       },
       { description: 'What is removed, though never what a connector has yet to load' },

@@ -1,7 +1,9 @@
 import type { Channel } from '../../support/channel.ts';
+import { settlesWithin } from '../../support/within.ts';
 import { logErrors } from '../errors.ts';
 import type { AssignmentListener, Consumer, ConsumerOptions, Position, RecordBatch, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
+import { REVOKE_TIMEOUT_MS } from './groups.ts';
 import type { LogCalls, PartitionEnd, StartingPosition } from './protocol.ts';
 import type { ReadResult } from './reader.ts';
 
@@ -97,7 +99,7 @@ export class EmbeddedConsumer implements Consumer {
     const released = this.revoke(partitions);
     this.#end(logErrors.LOG_CLOSED('the consumer is closed'));
     try {
-      await released;
+      await settlesWithin(released, REVOKE_TIMEOUT_MS);
       await this.#host.channel.call('leave', [this.#membership.member]);
     } finally {
       this.#host.forget(this.#membership.member);

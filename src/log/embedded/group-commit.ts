@@ -1,10 +1,7 @@
-import { MillraceError, messageOf } from '../../support/errors.ts';
+import { MillraceError } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
-import type { LogStore } from './store.ts';
-
-const SQLITE_FULL = 13;
-/** The file that readers and the writer share in memory could not grow: no space either. */
-const SQLITE_IOERR_SHMSIZE = 10 | (19 << 8);
+import { writeFailure } from './sqlite-errors.ts';
+import type { CheckpointMode, LogStore } from './store.ts';
 
 /** Bytes that go into the write-ahead log before it is moved into the database. */
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
@@ -60,6 +57,11 @@ export class GroupCommit {
     });
   }
 
+  /** Moves what is in the write-ahead log into the database, and cuts it to nothing unless it is being read. */
+  truncateWal(): void {
+    if (!this.#ended) this.#checkpoint('TRUNCATE');
+  }
+
   /** Commits what waits, and takes nothing more. */
   close(): void {
     this.#commit();
@@ -80,26 +82,27 @@ export class GroupCommit {
       return;
     }
     this.#events.committed();
-    this.#checkpoint();
+    // After the answers, since it may take as long as many commits.
+    if (this.#uncheckpointedBytes >= CHECKPOINT_BYTES) this.#checkpoint('PASSIVE');
   }
 
-  /** After the answers, since it may take as long as many commits. */
-  #checkpoint(): void {
-    if (this.#uncheckpointedBytes < CHECKPOINT_BYTES) return;
+  #checkpoint(mode: CheckpointMode): void {
     this.#uncheckpointedBytes = 0;
     try {
-      this.#store.checkpoint();
+      this.#store.checkpoint(mode);
     } catch (error) {
       // Without space everything stays in the write-ahead log, and the next checkpoint tries again.
-      if (!isFull(error)) this.#end(failure(error));
+      this.#endUnlessFull(writeFailure(error));
     }
   }
 
   #fail(writes: readonly Write[], error: unknown): void {
-    const reason = isFull(error)
-      ? logErrors.LOG_FULL('there is no space left on the disk of the log', { cause: error })
-      : failure(error);
+    const reason = writeFailure(error);
     for (const write of writes) write.reject(reason);
+    this.#endUnlessFull(reason);
+  }
+
+  #endUnlessFull(reason: MillraceError): void {
     if (reason.code !== 'LOG_FULL') this.#end(reason);
   }
 
@@ -120,17 +123,4 @@ function attempt(write: Write): () => void {
     if (!(error instanceof MillraceError)) throw error;
     return () => write.reject(error);
   }
-}
-
-function isFull(error: unknown): boolean {
-  const code = (error as { errcode?: number }).errcode;
-  return code === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE;
-}
-
-/**
- * Any other failure ends the log: after a failed sync the system forgets which pages were not
- * written, and SQLite's further commits would seem to succeed.
- */
-function failure(error: unknown): MillraceError {
-  return logErrors.LOG_FAILED(`the log could not be written: ${messageOf(error)}`, { cause: error });
 }

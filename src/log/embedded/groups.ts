@@ -1,3 +1,4 @@
+import { settlesWithin } from '../../support/within.ts';
 import { logErrors } from '../errors.ts';
 import type { Position, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
@@ -123,16 +124,13 @@ class Group {
   }
 
   async #take(owner: GroupMember, partitions: readonly TopicPartition[]): Promise<void> {
-    const { promise: timeout, resolve } = Promise.withResolvers<'late'>();
-    const timer = setTimeout(() => resolve('late'), this.#options.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS);
-    // A member that cannot answer has gone with its thread, and lets go by that.
-    const revoked = owner.revoke(partitions).catch(() => undefined);
-    const outcome = await Promise.race([revoked, timeout]);
-    clearTimeout(timer);
+    // A member that fails to answer has gone with its thread, and lets go by that.
+    const timeoutMs = this.#options.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS;
+    const inTime = await settlesWithin(owner.revoke(partitions), timeoutMs);
     for (const partition of partitions) {
       const name = partitionName(partition);
       if (this.owners.get(name) === owner) this.owners.delete(name);
     }
-    if (outcome === 'late') owner.lost(partitions);
+    if (!inTime) owner.lost(partitions);
   }
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { LogRecord } from '../log.ts';
 import { decodeBatch } from './codec.ts';
 import { batchTable, DATABASE_FILE } from './schema.ts';
+import { readFailure } from './sqlite-errors.ts';
 
 /** How long to wait for the writer to open or shorten its write-ahead log. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -42,8 +43,20 @@ export class LogReader {
     this.#database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   }
 
-  /** Records of a partition's table from an offset on, up to about `maxBytes`. Throws LOG_CORRUPT. */
+  /** Records of a partition's table from an offset on, up to about `maxBytes`. Throws LOG_CORRUPT, LOG_UNAVAILABLE. */
   read(table: number, from: number, maxBytes: number): ReadResult {
+    try {
+      return this.#read(table, from, maxBytes);
+    } catch (error) {
+      throw readFailure(error);
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #read(table: number, from: number, maxBytes: number): ReadResult {
     const { bounds, batches } = this.#statementsOf(table);
     const { startOffset, endOffset } = bounds.get(table) as unknown as { startOffset: number; endOffset: number };
     const start = Math.max(from, startOffset);
@@ -58,10 +71,6 @@ export class LogReader {
       }
     }
     return { records, bytes, nextOffset: (records.at(-1)?.offset ?? start - 1) + 1, endOffset };
-  }
-
-  close(): void {
-    this.#database.close();
   }
 
   #statementsOf(number: number): Statements {

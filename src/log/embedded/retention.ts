@@ -39,13 +39,13 @@ export class Retention {
     return fits();
   }
 
-  /** Gives one slice of needlessly free space back, inside a transaction; says whether there is more. */
+  /** Gives a slice of needlessly free space back, inside a transaction; says whether there was any. */
   vacuumSlice(): boolean {
     const { store } = this.#options;
     const surplus = store.freeBytes - store.usedBytes * FREE_SHARE;
     if (surplus <= 0) return false;
     store.vacuum(Math.min(surplus, SLICE_BYTES));
-    return surplus > SLICE_BYTES;
+    return true;
   }
 
   /** Removes the oldest batches for as long as `due` says so; says whether it stopped before that. */

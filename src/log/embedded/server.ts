@@ -13,6 +13,7 @@ import { GroupCommit } from './group-commit.ts';
 import { Groups } from './groups.ts';
 import type { LogStatistics, PositionChange, StoredTopic } from './protocol.ts';
 import { Retention } from './retention.ts';
+import { openFailure } from './sqlite-errors.ts';
 import type { StoredPartition } from './store.ts';
 import { LogStore } from './store.ts';
 
@@ -56,7 +57,7 @@ export class LogServer {
       this.#store = new LogStore(directory, config.durability);
     } catch (error) {
       this.#lock.release();
-      throw error;
+      throw openFailure(directory, error);
     }
     this.#commits = new GroupCommit(this.#store, {
       committed: () => this.#announceEnds(),
@@ -149,7 +150,7 @@ export class LogServer {
     while (await this.#commits.submit(() => this.#retention.removeSlice(now)));
     let vacuumed = false;
     while (await this.#commits.submit(() => this.#retention.vacuumSlice())) vacuumed = true;
-    if (vacuumed || this.#store.freeBytes === 0) this.#store.truncateWal();
+    if (vacuumed) this.#commits.truncateWal();
   }
 
   statistics(): LogStatistics {
@@ -162,8 +163,11 @@ export class LogServer {
     clearInterval(this.#retentionTimer);
     this.#commits.close();
     this.#end(logErrors.LOG_CLOSED('the log is closed'));
-    this.#store.close();
-    this.#lock.release();
+    try {
+      this.#store.close();
+    } finally {
+      this.#lock.release();
+    }
   }
 
   /** Records from here on are yet to be committed by a protected group. */

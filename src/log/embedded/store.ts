@@ -29,6 +29,9 @@ export interface BatchSummary {
   readonly bytes: number;
 }
 
+/** PASSIVE keeps the file of the write-ahead log; TRUNCATE gives its space back, unless it is being read. */
+export type CheckpointMode = 'PASSIVE' | 'TRUNCATE';
+
 interface Statements {
   readonly insert: StatementSync;
   readonly oldest: StatementSync;
@@ -222,18 +225,13 @@ export class LogStore {
   }
 
   /** Moves what is in the write-ahead log to its place, so that the next commits start it anew. */
-  checkpoint(): void {
-    this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  checkpoint(mode: CheckpointMode): void {
+    this.#database.exec(`PRAGMA wal_checkpoint(${mode})`);
   }
 
   /** Gives up to this many free bytes back to the file system, at the next checkpoint. */
   vacuum(bytes: number): void {
     this.#database.exec(`PRAGMA incremental_vacuum(${Math.ceil(bytes / this.#pageBytes)})`);
-  }
-
-  /** Shortens the write-ahead log to nothing, unless someone is reading it. */
-  truncateWal(): void {
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   close(): void {
