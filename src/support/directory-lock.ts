@@ -4,6 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 
 const SQLITE_BUSY = 5;
 
+/** Keeps the files open for as long as they are locked: a collected one would lose its lock. */
+const held = new Set<DatabaseSync>();
+
 export interface DirectoryLock {
   release(): void;
 }
@@ -24,5 +27,10 @@ export function lockDirectory(directory: string): DirectoryLock | undefined {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
     throw error;
   }
-  return { release: () => file.close() };
+  held.add(file);
+  return {
+    release: () => {
+      if (held.delete(file)) file.close();
+    },
+  };
 }
