@@ -14,6 +14,7 @@ const PRODUCERS = 4;
 const BATCH_RECORDS = 500;
 const RECORD_BYTES = 300;
 const BATCHES = 4000;
+const IDLE_ROUNDS = 300;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
 
@@ -44,6 +45,7 @@ async function measure(directory: string): Promise<BenchResult> {
     const { batches, commits } = await log.statistics();
     const batchesPerSync = batches / commits;
     const readSeconds = await timed(() => readAll(log));
+    const idleMs = await pollIdle(log);
     const bareSeconds = await timed(() => writeBare(directory, batchesPerSync));
     const diskBytes = bytesIn(directory);
     await log.runRetention(Date.now() + CONFIG.retention.age + DAY_MS);
@@ -52,6 +54,8 @@ async function measure(directory: string): Promise<BenchResult> {
       append_per_s: Math.round(records / appendSeconds),
       read_per_s: Math.round(records / readSeconds),
       fdatasync_per_s: Math.round(records / bareSeconds),
+      idle_p50_ms: round(idleMs[Math.floor(idleMs.length * 0.5)]!),
+      idle_p99_ms: round(idleMs[Math.floor(idleMs.length * 0.99)]!),
       batches_per_sync: round(batchesPerSync),
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
       disk_bytes: diskBytes,
@@ -96,6 +100,26 @@ async function readAll(log: EmbeddedLog): Promise<void> {
   }
   await consumer.close();
   if (numbers.size !== BATCHES) throw new Error(`${numbers.size} different batches came back instead of ${BATCHES}`);
+}
+
+/** How long one record takes from its sender through the disk to a waiting consumer; sorted. */
+async function pollIdle(log: EmbeddedLog): Promise<readonly number[]> {
+  const producer = log.producer();
+  const [record] = new Events().batch(0);
+  const consumer = log.consumer('idle', [TOPIC], { from: 'latest' });
+  const { promise: assigned, resolve } = Promise.withResolvers<void>();
+  await consumer.subscribe({ assigned: async () => resolve(), revoked: async () => undefined, lost: () => undefined });
+  await assigned;
+  const waits: number[] = [];
+  for (let round = 0; round < IDLE_ROUNDS; round++) {
+    const start = performance.now();
+    const sent = producer.send({ topic: TOPIC, partition: round % PARTITIONS }, [record!]);
+    await consumer.poll({ maxWaitMs: 10_000 });
+    waits.push(performance.now() - start);
+    await sent;
+  }
+  await consumer.close();
+  return waits.toSorted((a, b) => a - b);
 }
 
 /** The yardstick: the same batches, as many to a sync, with nothing but the file system. */

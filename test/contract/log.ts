@@ -369,6 +369,16 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       assert.deepEqual(await log.admin.committed(group), [{ topic, partition: 0, offset: 8 }]);
     });
 
+    test('what is no offset changes nothing', async () => {
+      const topic = await newTopic();
+      const group = newGroup();
+      for (const offset of [-1, 1.5, Number.NaN]) {
+        await assert.rejects(log.admin.alterPositions(group, [{ topic, partition: 0, offset }]));
+      }
+      assert.deepEqual(await log.admin.committed(group), []);
+      await send({ topic, partition: 0 }, numbered(0, 1));
+    });
+
     test('a position in what is no longer held goes on at the start', async () => {
       const topic = await newTopic();
       const group = newGroup();

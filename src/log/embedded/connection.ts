@@ -44,7 +44,10 @@ export class Connection {
   #calls(): LogCalls {
     const server = this.#server;
     return {
-      greet: () => ({ logId: server.store.logId, topics: server.store.topics, limits: server.config }),
+      greet: () => {
+        const { recordBytes, batchBytes } = server.config;
+        return { logId: server.store.logId, topics: server.store.topics, limits: { recordBytes, batchBytes } };
+      },
       append: (to, batch) => server.append(to, batch),
       createTopic: (name, options) => server.createTopic(name, options),
       offsets: (topic) => server.store.offsets(topic),

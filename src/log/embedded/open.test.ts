@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { until } from '../../../test/support/until.ts';
 import type { AssignmentListener, NewRecord } from '../log.ts';
 import type { EmbeddedLog } from './open.ts';
-import { openEmbeddedLog } from './open.ts';
+import { connectEmbeddedLog, openEmbeddedLog } from './open.ts';
 import { DATABASE_FILE } from './schema.ts';
 
 const TOPIC = 'events';
@@ -119,6 +119,19 @@ test('members in several threads share a group, and one whose thread dies loses 
   assert.deepEqual([...one.values, ...two.values].toSorted(), ['a0', 'a1', 'b0', 'b1']);
   await log.close();
   await until('the first has heard of the end', () => one.ended === 'LOG_CLOSED');
+});
+
+test('a connection that is closed takes its members along, and nothing else', async (t) => {
+  const log = await open(t);
+  await log.admin.createTopic(TOPIC, { partitions: 1 });
+  const connection = await connectEmbeddedLog(log.share());
+  const consumer = connection.consumer('group', [TOPIC]);
+  await consumer.subscribe(QUIET);
+  await assert.rejects(log.admin.alterPositions('group', []), { code: 'GROUP_HAS_MEMBERS' });
+  await connection.close();
+  await assert.rejects(consumer.poll({ maxWaitMs: 0 }), { code: 'LOG_CLOSED' });
+  await assert.rejects(connection.admin.groups(), { code: 'LOG_CLOSED' });
+  await log.admin.alterPositions('group', [{ topic: TOPIC, partition: 0, offset: 0 }]);
 });
 
 test('a topic that is made later reaches those who wait for it', async (t) => {

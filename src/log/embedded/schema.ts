@@ -5,8 +5,11 @@ import type { EmbeddedLogConfig } from './config.ts';
 /** The log's database in its directory. */
 export const DATABASE_FILE = 'log.db';
 
-/** Large, since almost all that is stored are batches of many kilobytes. */
-const PAGE_BYTES = 16_384;
+/**
+ * A compromise: large pages suit large batches (16 KiB took a fifth more records a second), but on
+ * a quiet site each commit writes some pages for few bytes.
+ */
+const PAGE_BYTES = 8_192;
 
 /** What the write-ahead log may keep on disk once it is checkpointed. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;

@@ -118,8 +118,9 @@ export class LogServer {
     return topic;
   }
 
-  deleteRecords(before: readonly Position[]): Promise<void> {
-    return this.#commits.submit(() => {
+  async deleteRecords(before: readonly Position[]): Promise<void> {
+    before.forEach(assertOffset);
+    await this.#commits.submit(() => {
       const partitions = before.map((position) => this.#store.partition(position));
       for (const [index, partition] of partitions.entries()) {
         this.#store.removeBelow(partition, before[index]!.offset);
@@ -127,8 +128,9 @@ export class LogServer {
     });
   }
 
-  setPositions(group: string, changes: readonly PositionChange[]): Promise<void> {
-    return this.#commits.submit(() => {
+  async setPositions(group: string, changes: readonly PositionChange[]): Promise<void> {
+    changes.forEach(assertOffset);
+    await this.#commits.submit(() => {
       for (const change of changes) this.#store.partition(change);
       this.#store.setPositions(group, changes);
     });
@@ -214,4 +216,9 @@ export class LogServer {
     for (const connection of this.#connections) connection.end(plain);
     this.#connections.clear();
   }
+}
+
+function assertOffset({ offset }: PositionChange): void {
+  if (offset !== undefined && !(Number.isSafeInteger(offset) && offset >= 0))
+    throw new RangeError(`${offset} is not an offset`);
 }
