@@ -45,6 +45,7 @@ export class EmbeddedConsumer implements Consumer {
   /** Assignments and revocations, one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #ended: Error | undefined;
+  #closing: Promise<void> | undefined;
   #lastServed = 0;
 
   constructor(host: ConsumerHost, membership: Membership, options: ConsumerOptions) {
@@ -93,17 +94,9 @@ export class EmbeddedConsumer implements Consumer {
     await this.#host.channel.call('commit', [this.#membership.member, plain]);
   }
 
-  async close(): Promise<void> {
-    if (this.#ended) return;
-    const partitions = [...this.#assigned.values()];
-    const released = this.revoke(partitions);
-    this.#end(logErrors.LOG_CLOSED('the consumer is closed'));
-    try {
-      await settlesWithin(released, REVOKE_TIMEOUT_MS);
-      await this.#host.channel.call('leave', [this.#membership.member]);
-    } finally {
-      this.#host.forget(this.#membership.member);
-    }
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
   }
 
   /** The group gives this member partitions. */
@@ -155,6 +148,16 @@ export class EmbeddedConsumer implements Consumer {
     if (this.#ended) return;
     this.lost([...this.#assigned.values()]);
     this.#end(reason);
+  }
+
+  async #leave(): Promise<void> {
+    const released = this.revoke([...this.#assigned.values()]);
+    this.#end(logErrors.LOG_CLOSED('the consumer is closed'));
+    await settlesWithin(released, REVOKE_TIMEOUT_MS);
+    const left = this.#host.channel.call('leave', [this.#membership.member]);
+    // Rejects only if the log is gone, and the group with it.
+    await left.catch(() => undefined);
+    this.#host.forget(this.#membership.member);
   }
 
   /** What can be handed out now. Partitions take turns at being first, so that none starves another. */

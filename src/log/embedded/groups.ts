@@ -69,6 +69,12 @@ export class Groups {
     }
   }
 
+  /** Nobody is a member of anything any more, and nothing is shared out. */
+  disband(): void {
+    for (const group of this.#groups.values()) group.members.clear();
+    this.#groups.clear();
+  }
+
   /** There are new partitions: whoever reads their topics shares them. */
   partitionsChanged(): void {
     for (const group of this.#groups.values()) void group.rebalance();

@@ -144,12 +144,18 @@ test('a topic that is made later reaches those who wait for it', async (t) => {
   assert.equal((await polled)[0]?.records.length, 1);
 });
 
-test('a listener that fails ends its consumer with its error', async (t) => {
+test('a listener that fails ends its consumer with its error, and another can take over', async (t) => {
   const log = await open(t);
   await log.admin.createTopic(TOPIC, { partitions: 1 });
   const consumer = log.consumer('group', [TOPIC]);
   await consumer.subscribe({ ...QUIET, assigned: () => Promise.reject(new Error('no room')) });
   await assert.rejects(consumer.poll({ maxWaitMs: 30_000 }), /no room/);
+  await consumer.close();
+  const other = log.consumer('group', [TOPIC]);
+  await other.subscribe(QUIET);
+  const polled = other.poll({ maxWaitMs: 30_000 });
+  await log.producer().send({ topic: TOPIC, partition: 0 }, [record('a')]);
+  assert.equal((await polled)[0]?.records.length, 1);
 });
 
 test('a second send to a partition before the first has settled is a mistake', async (t) => {

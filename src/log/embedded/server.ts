@@ -212,6 +212,7 @@ export class LogServer {
   }
 
   #end(reason: MillraceError): void {
+    this.groups.disband();
     const plain = toPlainError(reason);
     for (const connection of this.#connections) connection.end(plain);
     this.#connections.clear();
