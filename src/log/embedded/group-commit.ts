@@ -1,10 +1,14 @@
 import { MillraceError } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
+import { PAGE_BYTES } from './schema.ts';
 import { writeFailure } from './sqlite-errors.ts';
 import type { CheckpointMode, LogStore } from './store.ts';
 
 /** Bytes that go into the write-ahead log before it is moved into the database. */
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
+
+/** What a write adds to the write-ahead log besides its own bytes: the few pages that lead to them. */
+const WRITE_OVERHEAD_BYTES = 4 * PAGE_BYTES;
 
 interface Write {
   run(): unknown;
@@ -13,7 +17,7 @@ interface Write {
 }
 
 export interface GroupCommitEvents {
-  /** After each commit, once its writes have been told. */
+  /** After each commit. */
   committed(): void;
   /** Nothing can be written any more. */
   failed(error: MillraceError): void;
@@ -43,14 +47,15 @@ export class GroupCommit {
   }
 
   /**
-   * Runs `write` inside the next transaction, and resolves with its result once that is committed.
+   * Runs `write`, which stores about so many bytes, inside the next transaction, and resolves with
+   * its result once that is committed.
    * A write that throws a MillraceError must not have changed anything: only it is rejected.
    */
   submit<T>(write: () => T, bytes = 0): Promise<T> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ run: write, resolve: resolve as (value: unknown) => void, reject });
-      this.#uncheckpointedBytes += bytes;
+      this.#uncheckpointedBytes += WRITE_OVERHEAD_BYTES + bytes;
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => this.#commit());
@@ -59,7 +64,7 @@ export class GroupCommit {
 
   /** Moves what is in the write-ahead log into the database, and cuts it to nothing unless it is being read. */
   truncateWal(): void {
-    if (!this.#ended) this.#checkpoint('TRUNCATE');
+    this.#checkpoint('TRUNCATE');
   }
 
   /** Commits what waits, and takes nothing more. */
@@ -82,12 +87,14 @@ export class GroupCommit {
       return;
     }
     this.#events.committed();
-    // After the answers, since it may take as long as many commits.
-    if (this.#uncheckpointedBytes >= CHECKPOINT_BYTES) this.#checkpoint('PASSIVE');
+    if (this.#uncheckpointedBytes < CHECKPOINT_BYTES) return;
+    this.#uncheckpointedBytes = 0;
+    // Once the answers are on their way, since it may take as long as many commits.
+    setImmediate(() => this.#checkpoint('PASSIVE'));
   }
 
   #checkpoint(mode: CheckpointMode): void {
-    this.#uncheckpointedBytes = 0;
+    if (this.#ended) return;
     try {
       this.#store.checkpoint(mode);
     } catch (error) {

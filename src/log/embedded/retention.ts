@@ -2,11 +2,14 @@ import type { EmbeddedLogConfig } from './config.ts';
 import type { BatchSummary, LogStore, StoredPartition } from './store.ts';
 
 /** How much is removed in one transaction, so that appends need not wait long for it. */
-const SLICE_BYTES = 16 * 1024 * 1024;
+export const SLICE_BYTES = 16 * 1024 * 1024;
 const SLICE_BATCHES = 256;
 
 /** Of the space in use, the part that may lie free for the next records: giving it back would be for nothing. */
 const FREE_SHARE = 1 / 8;
+
+/** Of the space allowed, the part that is made free beyond need, so that not each append has to make room. */
+const SPARE_SHARE = 1 / 64;
 
 export interface RetentionOptions {
   readonly store: LogStore;
@@ -33,10 +36,10 @@ export class Retention {
   /** Removes as much as `bytes` more need, inside a transaction; says whether they fit now. */
   makeRoom(bytes: number): boolean {
     const { store, limits } = this.#options;
-    const fits = () => store.usedBytes + bytes <= limits.bytes;
-    if (fits()) return true;
-    this.#remove(() => !fits());
-    return fits();
+    const usable = () => limits.bytes - store.usedBytes;
+    if (usable() >= bytes) return true;
+    this.#remove(() => usable() < bytes + limits.bytes * SPARE_SHARE);
+    return usable() >= bytes;
   }
 
   /** Gives a slice of needlessly free space back, inside a transaction; says whether there was any. */

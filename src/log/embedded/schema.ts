@@ -9,7 +9,7 @@ export const DATABASE_FILE = 'log.db';
  * A compromise: large pages suit large batches (16 KiB took a fifth more records a second), but on
  * a quiet site each commit writes some pages for few bytes.
  */
-const PAGE_BYTES = 8_192;
+export const PAGE_BYTES = 8_192;
 
 /** What the write-ahead log may keep on disk once it is checkpointed. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;

@@ -12,7 +12,7 @@ import { Connection } from './connection.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Groups } from './groups.ts';
 import type { LogStatistics, PositionChange, StoredTopic } from './protocol.ts';
-import { Retention } from './retention.ts';
+import { Retention, SLICE_BYTES } from './retention.ts';
 import { openFailure } from './sqlite-errors.ts';
 import type { StoredPartition } from './store.ts';
 import { LogStore } from './store.ts';
@@ -24,6 +24,9 @@ const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const MAX_PARTITIONS = 1024;
 
 const RETENTION_INTERVAL_MS = 30_000;
+
+/** A full log says so this often, not for each batch that it refuses. */
+const FULL_REPORT_INTERVAL_MS = 60_000;
 
 export interface ServerOptions {
   readonly directory: string;
@@ -45,7 +48,7 @@ export class LogServer {
   readonly groups: Groups;
   #protected: readonly string[] = [];
   #batches = 0;
-  #refusing = false;
+  #fullReportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -97,10 +100,9 @@ export class LogServer {
     return this.#commits.submit(() => {
       const partition = this.#store.partition(to);
       if (!this.#retention.makeRoom(batch.data.length)) {
-        this.#noteRefusing(true);
+        this.#reportFull();
         throw logErrors.LOG_FULL('the log has reached log.retention.bytes, and holds only what is yet to be loaded');
       }
-      this.#noteRefusing(false);
       this.#batches++;
       return this.#store.append(partition, batch, Date.now());
     }, batch.data.length);
@@ -149,10 +151,12 @@ export class LogServer {
 
   /** Removes what is too old or too much as of `now`, and gives the space back, in slices between appends. */
   async runRetention(now: number): Promise<void> {
-    while (await this.#commits.submit(() => this.#retention.removeSlice(now)));
-    let vacuumed = false;
-    while (await this.#commits.submit(() => this.#retention.vacuumSlice())) vacuumed = true;
-    if (vacuumed) this.#commits.truncateWal();
+    let more = true;
+    while (more) more = await this.#commits.submit(() => this.#retention.removeSlice(now));
+    const vacuum = () => this.#commits.submit(() => this.#retention.vacuumSlice(), SLICE_BYTES);
+    if (!(await vacuum())) return;
+    while (await vacuum());
+    this.#commits.truncateWal();
   }
 
   statistics(): LogStatistics {
@@ -196,12 +200,14 @@ export class LogServer {
     for (const connection of this.#connections) connection.announceEnds(ends);
   }
 
-  #noteRefusing(refusing: boolean): void {
-    if (refusing === this.#refusing) return;
-    this.#refusing = refusing;
+  #reportFull(): void {
+    if (performance.now() - this.#fullReportedAt < FULL_REPORT_INTERVAL_MS) return;
+    this.#fullReportedAt = performance.now();
     const { logger, config } = this.#options;
-    if (refusing) logger.error({ retentionBytes: config.retention.bytes }, 'the log is full and refuses records');
-    else logger.info({}, 'the log takes records again');
+    logger.error(
+      { retentionBytes: config.retention.bytes },
+      'the log is full of records yet to be loaded, and refuses more',
+    );
   }
 
   #fail(error: MillraceError): void {

@@ -10,7 +10,7 @@ import type { EncodedBatch } from './codec.ts';
 import { decodeBatch } from './codec.ts';
 import type { EmbeddedLogConfig } from './config.ts';
 import type { PartitionEnd, PositionChange, StoredTopic } from './protocol.ts';
-import { batchTable, createBatchTable, DATABASE_FILE, prepareDatabase } from './schema.ts';
+import { batchTable, createBatchTable, DATABASE_FILE, PAGE_BYTES, prepareDatabase } from './schema.ts';
 
 /** A partition as the writer knows it. */
 export interface StoredPartition extends TopicPartition {
@@ -32,7 +32,7 @@ export interface BatchSummary {
 /** PASSIVE keeps the file of the write-ahead log; TRUNCATE gives its space back, unless it is being read. */
 export type CheckpointMode = 'PASSIVE' | 'TRUNCATE';
 
-interface Statements {
+interface PartitionStatements {
   readonly insert: StatementSync;
   readonly oldest: StatementSync;
   readonly removeBelow: StatementSync;
@@ -44,10 +44,8 @@ interface Statements {
  */
 export class LogStore {
   readonly #database: DatabaseSync;
-  readonly #pageCount: StatementSync;
-  readonly #freePageCount: StatementSync;
-  readonly #pageBytes: number;
-  readonly #statements = new Map<number, Statements>();
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  readonly #partitionStatements = new Map<number, PartitionStatements>();
   readonly #topics = new Map<string, StoredTopic>();
   readonly #partitions = new Map<string, StoredPartition>();
   #appended = new Set<StoredPartition>();
@@ -56,9 +54,7 @@ export class LogStore {
     mkdirSync(directory, { recursive: true });
     this.#database = new DatabaseSync(path.join(directory, DATABASE_FILE));
     prepareDatabase(this.#database, durability);
-    this.#pageCount = this.#database.prepare('PRAGMA page_count');
-    this.#freePageCount = this.#database.prepare('PRAGMA freelist_count');
-    this.#pageBytes = (this.#database.prepare('PRAGMA page_size').get() as { page_size: number }).page_size;
+    this.#statements = prepareStatements(this.#database);
     this.#load();
   }
 
@@ -72,12 +68,12 @@ export class LogStore {
 
   /** Disk space that is in use by the tables. */
   get usedBytes(): number {
-    return (this.#number(this.#pageCount) - this.#number(this.#freePageCount)) * this.#pageBytes;
+    return this.#pages().count * PAGE_BYTES - this.freeBytes;
   }
 
   /** Disk space that the database holds without using it. */
   get freeBytes(): number {
-    return this.#number(this.#freePageCount) * this.#pageBytes;
+    return this.#pages().free * PAGE_BYTES;
   }
 
   topic(name: string): StoredTopic {
@@ -159,9 +155,7 @@ export class LogStore {
     const start = Math.min(offset, partition.endOffset);
     if (start <= partition.startOffset) return;
     this.#statementsOf(partition).removeBelow.run(start);
-    this.#database
-      .prepare('UPDATE partitions SET start_offset = ?, end_offset = ? WHERE number = ?')
-      .run(start, partition.endOffset, partition.number);
+    this.#statements.moveStart.run(start, partition.endOffset, partition.number);
     partition.startOffset = start;
   }
 
@@ -187,34 +181,26 @@ export class LogStore {
   }
 
   positions(group: string): readonly Position[] {
-    return this.#database
-      .prepare('SELECT topic, partition, next_offset AS offset FROM positions WHERE consumer_group = ?')
-      .all(group)
-      .map((row) => ({ ...(row as unknown as Position) }));
+    return this.#statements.positions.all(group).map((row) => ({ ...(row as unknown as Position) }));
   }
 
   position(group: string, { topic, partition }: TopicPartition): number | undefined {
-    const row = this.#database
-      .prepare('SELECT next_offset AS offset FROM positions WHERE consumer_group = ? AND topic = ? AND partition = ?')
-      .get(group, topic, partition) as { offset: number } | undefined;
+    const row = this.#statements.position.get(group, topic, partition) as { offset: number } | undefined;
     return row?.offset;
   }
 
   /** Stores positions of a group; one without an offset is forgotten. */
   setPositions(group: string, changes: readonly PositionChange[]): void {
-    const set = this.#database.prepare('INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)');
-    const forget = this.#database.prepare(
-      'DELETE FROM positions WHERE consumer_group = ? AND topic = ? AND partition = ?',
-    );
+    const { setPosition, forgetPosition } = this.#statements;
     for (const { topic, partition, offset } of changes) {
-      if (offset === undefined) forget.run(group, topic, partition);
-      else set.run(group, topic, partition, offset);
+      if (offset === undefined) forgetPosition.run(group, topic, partition);
+      else setPosition.run(group, topic, partition, offset);
     }
   }
 
   /** The topics that a group was last known to read, if it ever was. */
   subscription(group: string): readonly string[] {
-    const rows = this.#database.prepare('SELECT topic FROM subscriptions WHERE consumer_group = ?').all(group);
+    const rows = this.#statements.subscription.all(group);
     return (rows as { topic: string }[]).map(({ topic }) => topic);
   }
 
@@ -231,7 +217,7 @@ export class LogStore {
 
   /** Gives up to this many free bytes back to the file system, at the next checkpoint. */
   vacuum(bytes: number): void {
-    this.#database.exec(`PRAGMA incremental_vacuum(${Math.ceil(bytes / this.#pageBytes)})`);
+    this.#database.exec(`PRAGMA incremental_vacuum(${Math.ceil(bytes / PAGE_BYTES)})`);
   }
 
   close(): void {
@@ -258,8 +244,8 @@ export class LogStore {
     }
   }
 
-  #statementsOf({ number }: StoredPartition): Statements {
-    const known = this.#statements.get(number);
+  #statementsOf({ number }: StoredPartition): PartitionStatements {
+    const known = this.#partitionStatements.get(number);
     if (known) return known;
     const table = batchTable(number);
     const statements = {
@@ -271,11 +257,30 @@ export class LogStore {
       ),
       removeBelow: this.#database.prepare(`DELETE FROM ${table} WHERE base < ?1 AND base + count <= ?1`),
     };
-    this.#statements.set(number, statements);
+    this.#partitionStatements.set(number, statements);
     return statements;
   }
 
-  #number(pragma: StatementSync): number {
-    return Object.values(pragma.get() as Record<string, number>)[0]!;
+  #pages(): { readonly count: number; readonly free: number } {
+    return this.#statements.pages.get() as unknown as { count: number; free: number };
   }
+}
+
+/** What is asked or done often; the rest is prepared where it is used. */
+function prepareStatements(database: DatabaseSync) {
+  return {
+    pages: database.prepare(
+      'SELECT page_count AS count, freelist_count AS free FROM pragma_page_count, pragma_freelist_count',
+    ),
+    moveStart: database.prepare('UPDATE partitions SET start_offset = ?, end_offset = ? WHERE number = ?'),
+    subscription: database.prepare('SELECT topic FROM subscriptions WHERE consumer_group = ?'),
+    positions: database.prepare(
+      'SELECT topic, partition, next_offset AS offset FROM positions WHERE consumer_group = ?',
+    ),
+    position: database.prepare(
+      'SELECT next_offset AS offset FROM positions WHERE consumer_group = ? AND topic = ? AND partition = ?',
+    ),
+    setPosition: database.prepare('INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)'),
+    forgetPosition: database.prepare('DELETE FROM positions WHERE consumer_group = ? AND topic = ? AND partition = ?'),
+  };
 }
