@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { EMBEDDED_DEFAULTS } from '../../../test/support/embedded-log.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { until } from '../../../test/support/until.ts';
 import type { EmbeddedLog } from './open.ts';
 import { openEmbeddedLog } from './open.ts';
 
@@ -89,4 +90,32 @@ test('a write that fails ends the log at once; what was acknowledged is there wh
     const { records } = await log.read({ topic: TO.topic, partition, offset }, { maxBytes: 1 });
     assert.equal(Buffer.from(records[0]!.value).toString(), `${number}:0`);
   }
+});
+
+test('when the thread of the log dies, whoever uses the log hears of it, and it can be opened again', async (t) => {
+  const directory = temporaryDirectory(t);
+  const failures: unknown[] = [];
+  const onFailure = (error: Error) => failures.push((error as { code?: string }).code);
+  const log = await openEmbeddedLog({ directory, ...EMBEDDED_DEFAULTS, onFailure });
+  await log.admin.createTopic(TO.topic, { partitions: 1 });
+  await log.producer().send(TO, [{ timestamp: 1, value: Buffer.from('kept') }]);
+  const consumer = log.consumer('group', ['another']);
+  await consumer.subscribe({
+    assigned: async () => undefined,
+    revoked: async () => undefined,
+    lost: () => undefined,
+  });
+  const polled = assert.rejects(consumer.poll({ maxWaitMs: 60_000 }), { code: 'LOG_FAILED', decision: 'stop' });
+  // Nothing that the thread could take: stands for any mistake that ends it.
+  log.share().port.postMessage(null);
+  await polled;
+  await until('the opener has heard of it', () => failures.length > 0);
+  assert.deepEqual(failures, ['LOG_FAILED']);
+  await assert.rejects(log.producer().send(TO, [{ timestamp: 1, value: Buffer.from('late') }]), { code: 'LOG_FAILED' });
+  await assert.rejects(log.read({ ...TO, offset: 0 }), { code: 'LOG_FAILED' });
+  await log.close();
+
+  const again = await openEmbeddedLog({ directory, ...EMBEDDED_DEFAULTS });
+  t.after(() => again.close());
+  assert.equal((await again.read({ ...TO, offset: 0 })).records.length, 1);
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Channel } from '../../support/channel.ts';
-import { fromPlainError, messageOf } from '../../support/errors.ts';
+import { fromPlainError, MillraceError, messageOf } from '../../support/errors.ts';
 import type { LoggerOptions } from '../../support/logger.ts';
 import { logErrors } from '../errors.ts';
 import type { Admin, Consumer, ConsumerOptions, Log, Position, Producer, RecordBatch } from '../log.ts';
@@ -118,6 +118,9 @@ class OpenedLog implements EmbeddedLog {
     await this.#client.close();
     try {
       await this.#control.call('close', []);
+    } catch (error) {
+      // A thread that has ended has nothing open any more, and its end was told.
+      if (!(error instanceof MillraceError && error.code === 'LOG_FAILED')) throw error;
     } finally {
       await this.#worker.terminate();
       this.#control.fail(logErrors.LOG_CLOSED('the log is closed'));
