@@ -9,6 +9,9 @@ import type { ReadResult } from './reader.ts';
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
+/** The longest that a timer of Node takes; a longer wait is several. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** What a consumer needs of the connection that it belongs to. */
 export interface ConsumerHost {
   readonly channel: Channel<LogCalls>;
@@ -55,6 +58,7 @@ export class EmbeddedConsumer implements Consumer {
   }
 
   async subscribe(listener: AssignmentListener): Promise<void> {
+    if (this.#ended) throw this.#ended;
     if (this.#listener) throw new Error('a consumer subscribes once');
     this.#listener = listener;
     await this.#host.channel.call('join', [{ ...this.#membership, from: this.#options.from ?? 'earliest' }]);
@@ -67,7 +71,7 @@ export class EmbeddedConsumer implements Consumer {
       const batches = this.#take();
       const remainingMs = deadline - performance.now();
       if (batches.length > 0 || remainingMs <= 0 || options.signal?.aborted) return batches;
-      await this.#change(remainingMs, options.signal);
+      await this.#change(Math.min(remainingMs, MAX_TIMER_MS), options.signal);
     }
   }
 
@@ -138,7 +142,7 @@ export class EmbeddedConsumer implements Consumer {
   appended(ends: readonly PartitionEnd[]): void {
     for (const end of ends) {
       const assigned = this.#assigned.get(partitionName(end));
-      if (assigned) assigned.endOffset = end.endOffset;
+      if (assigned) assigned.endOffset = Math.max(assigned.endOffset, end.endOffset);
     }
     this.#wake();
   }
@@ -171,7 +175,14 @@ export class EmbeddedConsumer implements Consumer {
       const assigned = all[index]!;
       if (!assigned.live || assigned.paused || assigned.offset >= assigned.endOffset) continue;
       const { topic, partition } = assigned;
-      const read = this.#host.read(assigned, maxBytes - bytes);
+      let read: ReadResult;
+      try {
+        read = this.#host.read(assigned, maxBytes - bytes);
+      } catch (error) {
+        // What was read before must be handed out; the next poll meets the error again.
+        if (batches.length > 0) break;
+        throw error;
+      }
       assigned.offset = read.nextOffset;
       assigned.endOffset = Math.max(assigned.endOffset, read.endOffset);
       if (read.records.length === 0) continue;

@@ -167,11 +167,12 @@ test('a second send to a partition before the first has settled is a mistake', a
   await first;
 });
 
-test('a damaged batch is noticed when it is read', async (t) => {
+test('a damaged batch is noticed when it is read, and does not swallow the sound ones', async (t) => {
   const directory = temporaryDirectory(t);
   const first = await open(t, directory);
-  await first.admin.createTopic(TOPIC, { partitions: 1 });
+  await first.admin.createTopic(TOPIC, { partitions: 2 });
   await first.producer().send({ topic: TOPIC, partition: 0 }, [record('a needle in the log')]);
+  await first.producer().send({ topic: TOPIC, partition: 1 }, [record('a'), record('b')]);
   await first.close();
   const file = path.join(directory, DATABASE_FILE);
   const bytes = readFileSync(file);
@@ -179,6 +180,19 @@ test('a damaged batch is noticed when it is read', async (t) => {
   writeFileSync(file, bytes);
   const second = await open(t, directory);
   await assert.rejects(second.read({ topic: TOPIC, partition: 0, offset: 0 }), { code: 'LOG_CORRUPT' });
+
+  const consumer = second.consumer('group', [TOPIC]);
+  let assigned = 0;
+  await consumer.subscribe({
+    ...QUIET,
+    assigned: async (partitions) => {
+      assigned += partitions.length;
+    },
+  });
+  await until('it has both partitions', () => assigned === 2);
+  const [batch, ...others] = await consumer.poll({ maxWaitMs: 30_000 });
+  assert.deepEqual([batch?.partition, batch?.records.length, others.length], [1, 2, 0]);
+  await assert.rejects(consumer.poll({ maxWaitMs: 30_000 }), { code: 'LOG_CORRUPT' });
 });
 
 test('a file that is no log is refused', async (t) => {

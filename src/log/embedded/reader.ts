@@ -36,11 +36,15 @@ export class LogReader {
   readonly #statements = new Map<number, Statements>();
 
   constructor(directory: string) {
-    this.#database = new DatabaseSync(path.join(directory, DATABASE_FILE), {
-      readOnly: true,
-      timeout: BUSY_TIMEOUT_MS,
-    });
-    this.#database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+    try {
+      this.#database = new DatabaseSync(path.join(directory, DATABASE_FILE), {
+        readOnly: true,
+        timeout: BUSY_TIMEOUT_MS,
+      });
+      this.#database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+    } catch (error) {
+      throw readFailure(error);
+    }
   }
 
   /** Records of a partition's table from an offset on, up to about `maxBytes`. Throws LOG_CORRUPT, LOG_UNAVAILABLE. */
