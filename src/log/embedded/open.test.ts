@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -193,6 +194,18 @@ test('a damaged batch is noticed when it is read, and does not swallow the sound
   const [batch, ...others] = await consumer.poll({ maxWaitMs: 30_000 });
   assert.deepEqual([batch?.partition, batch?.records.length, others.length], [1, 2, 0]);
   await assert.rejects(consumer.poll({ maxWaitMs: 30_000 }), { code: 'LOG_CORRUPT' });
+});
+
+test('a log of another version is refused as it is', async (t) => {
+  const directory = temporaryDirectory(t);
+  await (await open(t, directory)).close();
+  const file = new DatabaseSync(path.join(directory, DATABASE_FILE));
+  file.exec('PRAGMA user_version = 2');
+  file.close();
+  await assert.rejects(openEmbeddedLog({ directory, ...EMBEDDED_DEFAULTS }), {
+    code: 'LOG_FAILED',
+    message: /version 2/,
+  });
 });
 
 test('a file that is no log is refused', async (t) => {

@@ -16,6 +16,8 @@ const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
 const CACHE_KIB = 8 * 1024;
 
+const SCHEMA_VERSION = 1;
+
 /*
  * Batches have a table a partition, so that each is written at its end only; the row id is the
  * base offset. The index on time holds no blobs and answers "since when" without reading any.
@@ -44,7 +46,7 @@ const SCHEMA = `
     topic TEXT NOT NULL,
     PRIMARY KEY (consumer_group, topic)
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = 1;
+  PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** The table of a partition's batches, by the partition's number. */
@@ -79,7 +81,8 @@ export function prepareDatabase(database: DatabaseSync, durability: EmbeddedLogC
     PRAGMA temp_store = MEMORY;
   `);
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-  if (version > 0) return;
+  if (version === SCHEMA_VERSION) return;
+  if (version !== 0) throw new Error(`its tables are of version ${version}, and this program knows ${SCHEMA_VERSION}`);
   database.exec('BEGIN');
   database.exec(SCHEMA);
   database.prepare('INSERT INTO log (id) VALUES (?)').run(randomUUID());

@@ -68,12 +68,13 @@ export class LogStore {
 
   /** Disk space that is in use by the tables. */
   get usedBytes(): number {
-    return this.#pages().count * PAGE_BYTES - this.freeBytes;
+    const { heldBytes, freeBytes } = this.#space();
+    return heldBytes - freeBytes;
   }
 
   /** Disk space that the database holds without using it. */
   get freeBytes(): number {
-    return this.#pages().free * PAGE_BYTES;
+    return this.#space().freeBytes;
   }
 
   topic(name: string): StoredTopic {
@@ -261,16 +262,17 @@ export class LogStore {
     return statements;
   }
 
-  #pages(): { readonly count: number; readonly free: number } {
-    return this.#statements.pages.get() as unknown as { count: number; free: number };
+  #space(): { readonly heldBytes: number; readonly freeBytes: number } {
+    return this.#statements.space.get() as unknown as { heldBytes: number; freeBytes: number };
   }
 }
 
 /** What is asked or done often; the rest is prepared where it is used. */
 function prepareStatements(database: DatabaseSync) {
   return {
-    pages: database.prepare(
-      'SELECT page_count AS count, freelist_count AS free FROM pragma_page_count, pragma_freelist_count',
+    space: database.prepare(
+      `SELECT page_count * page_size AS heldBytes, freelist_count * page_size AS freeBytes
+       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
     ),
     moveStart: database.prepare('UPDATE partitions SET start_offset = ?, end_offset = ? WHERE number = ?'),
     subscription: database.prepare('SELECT topic FROM subscriptions WHERE consumer_group = ?'),
