@@ -1,0 +1,110 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LogRecord } from '../../log/log.ts';
+import { TYPE_HEADER } from '../../log/log.ts';
+import type { Refusal } from '../sink.ts';
+import { foldWords } from './words.ts';
+
+/** An event as a table holds it. */
+export interface EventRow {
+  readonly offset: number;
+  /** The event's own, else made of the record's place in the log, the same at every reading. */
+  readonly id: string;
+  readonly type: string;
+  /** When it happened, milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** When the collector took it; `null` for events of other producers. */
+  readonly receivedAt: number | null;
+  /** JSON as JSON.stringify writes it, so that equal values are equal texts. */
+  readonly value: string;
+  /** The folded words of the event's own texts. */
+  readonly words: string;
+}
+
+/** SQLite's JSON functions refuse a value of more levels than 1,000, and with it the whole query. */
+const MAX_DEPTH = 500;
+
+/** What the collector and the envelope say of an event; a search for words looks at the page's own fields. */
+const NOT_SEARCHED = new Set(['id', 'type', 'timestamp', 'receivedAt', 'sentTimestamp', 'userAgent', 'clientAddress']);
+
+/** Set anew whenever the same event is sent again. */
+const CHANGES_ON_RETRY = ['timestamp', 'receivedAt'];
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+type Json = Record<string, unknown>;
+
+/**
+ * A record as a row, or why it can't be one. Events of our own collector always can;
+ * other producers write what they like.
+ *
+ * @param place the partition by its topic's id, for records without an id of their own
+ */
+export function toRow(record: LogRecord, place: string): EventRow | Refusal {
+  const event = parse(record.value);
+  if (!event) return { code: 'RECORD_NOT_AN_EVENT', reason: 'the value is not a JSON object in UTF-8' };
+  const id = event['id'] ?? `${place}+${record.offset}`;
+  const type = event['type'] ?? record.headers?.[TYPE_HEADER];
+  if (!isPlainText(id)) return { code: 'RECORD_NOT_AN_EVENT', reason: 'the id is not a text that can be stored' };
+  if (!isPlainText(type)) return { code: 'RECORD_NOT_AN_EVENT', reason: 'the type is not a text that can be stored' };
+  const texts: string[] = [];
+  for (const name in event) {
+    if (NOT_SEARCHED.has(name)) continue;
+    if (!collectTexts(event[name], texts, 1)) {
+      return { code: 'RECORD_TOO_DEEP', reason: `the value is nested more than ${MAX_DEPTH} levels deep` };
+    }
+  }
+  return {
+    offset: record.offset,
+    id,
+    type,
+    timestamp: timeOf(event['timestamp']) ?? Math.trunc(record.timestamp),
+    receivedAt: timeOf(event['receivedAt']) ?? null,
+    value: JSON.stringify(event),
+    words: foldWords(texts.join(' ')),
+  };
+}
+
+export function isRefusal(row: EventRow | Refusal): row is Refusal {
+  return 'code' in row;
+}
+
+/** Whether two stored values are one event, sent or loaded twice. */
+export function isSameEvent(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [a, b] = [JSON.parse(one) as Json, JSON.parse(other) as Json];
+  for (const name of CHANGES_ON_RETRY) {
+    delete a[name];
+    delete b[name];
+  }
+  return isDeepStrictEqual(a, b);
+}
+
+function parse(value: Uint8Array): Json | undefined {
+  try {
+    const event: unknown = JSON.parse(utf8.decode(value));
+    return typeof event === 'object' && event !== null && !Array.isArray(event) ? (event as Json) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Text that every store can keep in a column: neither empty, nor with NUL, nor with half a character. */
+function isPlainText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0') && value.isWellFormed();
+}
+
+/** Gathers the texts in a value; `false` if it is too deep. */
+function collectTexts(value: unknown, into: string[], depth: number): boolean {
+  if (typeof value === 'string') into.push(value);
+  else if (typeof value === 'object' && value !== null) {
+    if (depth >= MAX_DEPTH) return false;
+    for (const inner of Object.values(value)) if (!collectTexts(inner, into, depth + 1)) return false;
+  }
+  return true;
+}
+
+function timeOf(value: unknown): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  const time = Date.parse(value);
+  return Number.isNaN(time) ? undefined : time;
+}
