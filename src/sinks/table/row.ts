@@ -12,8 +12,6 @@ export interface EventRow {
   readonly type: string;
   /** When it happened, milliseconds since the epoch. */
   readonly timestamp: number;
-  /** When the collector took it; `null` for events of other producers. */
-  readonly receivedAt: number | null;
   /** JSON as JSON.stringify writes it, so that equal values are equal texts. */
   readonly value: string;
   /** The folded words of the event's own texts. */
@@ -58,7 +56,6 @@ export function toRow(record: LogRecord, place: string): EventRow | Refusal {
     id,
     type,
     timestamp: timeOf(event['timestamp']) ?? Math.trunc(record.timestamp),
-    receivedAt: timeOf(event['receivedAt']) ?? null,
     value: JSON.stringify(event),
     words: foldWords(texts.join(' ')),
   };
@@ -98,7 +95,7 @@ function collectTexts(value: unknown, into: string[], depth: number): boolean {
   if (typeof value === 'string') into.push(value);
   else if (typeof value === 'object' && value !== null) {
     if (depth >= MAX_DEPTH) return false;
-    for (const inner of Object.values(value)) if (!collectTexts(inner, into, depth + 1)) return false;
+    for (const name in value) if (!collectTexts((value as Json)[name], into, depth + 1)) return false;
   }
   return true;
 }

@@ -6,9 +6,12 @@
 const NOT_A_WORD = /[^\p{L}\p{N}\p{M}\p{Co}]+/gu;
 const BEYOND_ASCII = /[^\0-\x7f]/;
 
-/** Letters in one case and one form, with a space for everything that is not part of a word. */
+/**
+ * Text as SQLite's `ascii` tokenizer takes it: letters beyond ASCII in one case and one form, and
+ * spaces for whatever else is there that is not part of a word. ASCII it folds and parts itself.
+ */
 export function foldWords(text: string): string {
-  if (!BEYOND_ASCII.test(text)) return text.toLowerCase();
+  if (!BEYOND_ASCII.test(text)) return text;
   // A sigma at a word's end has a form of its own, which a prefix of the word would not have.
   const folded = text.toLowerCase().normalize('NFC').replaceAll('ς', 'σ');
   return folded.replace(NOT_A_WORD, ' ');
@@ -24,7 +27,7 @@ export interface Word {
 /** The words of a question: parted by anything, the last of a term being a prefix if `*` follows it. */
 export function wordsAsked(text: string): readonly Word[] {
   return text.split(/\s+/u).flatMap((term) => {
-    const words = foldWords(term).split(NOT_A_WORD).filter(Boolean);
+    const words = foldWords(term).toLowerCase().split(NOT_A_WORD).filter(Boolean);
     const prefix = /[\p{L}\p{N}\p{M}\p{Co}]\*$/u.test(term);
     return words.map((word, i) => ({ word, prefix: prefix && i === words.length - 1 }));
   });

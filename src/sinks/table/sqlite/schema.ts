@@ -11,12 +11,11 @@ export const SCHEMA_VERSION = 1;
 
 export const SCHEMA = `
 CREATE TABLE event (
-  seq         INTEGER PRIMARY KEY,
-  id          TEXT NOT NULL UNIQUE,
-  type        TEXT NOT NULL,
-  timestamp   INTEGER NOT NULL,
-  received_at INTEGER,
-  value       TEXT NOT NULL
+  seq       INTEGER PRIMARY KEY,
+  id        TEXT NOT NULL UNIQUE,
+  type      TEXT NOT NULL,
+  timestamp INTEGER NOT NULL,
+  value     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_timestamp ON event (timestamp);
 CREATE INDEX event_type_timestamp ON event (type, timestamp);
@@ -34,7 +33,7 @@ PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 export const INSERT_EVENT =
-  'INSERT INTO event (id, type, timestamp, received_at, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING';
+  'INSERT INTO event (id, type, timestamp, value) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING';
 export const INSERT_WORDS = 'INSERT INTO event_text (rowid, words) VALUES (?, ?)';
 
 /** 32 MiB: the upper pages of the indices stay in memory, where inserts in random order find them. */

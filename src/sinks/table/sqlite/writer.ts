@@ -138,13 +138,7 @@ export class SqliteWriter implements PartitionWriter {
         throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
       }
       for (const row of rows) {
-        const { changes, lastInsertRowid } = database.insertEvent.run(
-          row.id,
-          row.type,
-          row.timestamp,
-          row.receivedAt,
-          row.value,
-        );
+        const { changes, lastInsertRowid } = database.insertEvent.run(row.id, row.type, row.timestamp, row.value);
         if (changes === 1) database.insertWords.run(lastInsertRowid, row.words);
         else if (isSameEvent(String(database.storedValue.get(row.id)?.['value']), row.value)) duplicates++;
         else taken.push(row);
