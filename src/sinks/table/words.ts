@@ -27,8 +27,9 @@ export interface Word {
 /** The words of a question: parted by anything, the last of a term being a prefix if `*` follows it. */
 export function wordsAsked(text: string): readonly Word[] {
   return text.split(/\s+/u).flatMap((term) => {
-    const words = foldWords(term).toLowerCase().split(NOT_A_WORD).filter(Boolean);
-    const prefix = /[\p{L}\p{N}\p{M}\p{Co}]\*$/u.test(term);
+    const folded = foldWords(term.endsWith('*') ? term.slice(0, -1) : term).toLowerCase();
+    const words = folded.split(NOT_A_WORD).filter(Boolean);
+    const prefix = term.endsWith('*') && folded.endsWith(words.at(-1) ?? ' ');
     return words.map((word, i) => ({ word, prefix: prefix && i === words.length - 1 }));
   });
 }
