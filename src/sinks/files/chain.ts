@@ -1,0 +1,289 @@
+import path from 'node:path';
+import { Backoff } from '../../support/backoff.ts';
+import type { Clock } from '../../support/clock.ts';
+import { decisionOf, messageOf } from '../../support/errors.ts';
+import type { Logger } from '../../support/logger.ts';
+import { filesErrors, isGone } from './errors.ts';
+import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
+import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.ts';
+import type { ChainIdentity } from './paths.ts';
+import { chainName, manifestName, manifestNumber, WORK } from './paths.ts';
+import { Publication } from './publication.ts';
+import type { FileStore } from './stores/file-store.ts';
+import { readWhole } from './stores/file-store.ts';
+
+/** How many manifests are kept; older ones are deleted as new ones come. */
+const MANIFESTS_KEPT = 100;
+
+/** How often something that may be tried again is, before the partition is given up for a while. */
+const ATTEMPTS = 6;
+const RETRY = { initialMs: 20, maxMs: 2_000 };
+
+/** What a chain works with, and tests replace. */
+export interface ChainContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A new UUID. */
+  readonly newId: () => string;
+}
+
+/** What the next manifest is to say. */
+export interface CommitPlan {
+  readonly kind: Exclude<ManifestKind, 'claim'>;
+  readonly resume: number;
+  readonly end: number;
+  readonly refused: number;
+  readonly files: readonly ManifestFile[];
+}
+
+/**
+ * The exactly-once protocol of one partition: who may write, and what is written. All state is in
+ * the store, as a chain of manifests; publishing number n without overwriting is both the commit
+ * point and the fence.
+ *
+ *     assign:  read the newest ─▶ finish its files ─▶ claim n+1 ─▶ clean up after older claims
+ *                  ▲                                     │
+ *                  └──────────────── lost ───────────────┘
+ *     commit:  publish n+1 ─▶ won, and nothing newer ─▶ finish its files
+ *                  └─▶ lost, or won a name made free again: the assignment is over
+ *
+ * No rule uses a clock, and "mine" is always a commit id, never a process: a process may lose a
+ * partition and get it back.
+ */
+export class Chain {
+  readonly store: FileStore;
+  readonly identity: ChainIdentity;
+  readonly context: ChainContext;
+  readonly #commits: string;
+  readonly #temporary: string;
+
+  constructor(store: FileStore, identity: ChainIdentity, context: ChainContext) {
+    this.store = store;
+    this.identity = identity;
+    this.context = context;
+    this.#commits = `${WORK}/commits/${chainName(identity)}`;
+    this.#temporary = `${WORK}/tmp/${chainName(identity)}`;
+  }
+
+  /** The numbers of the manifests, ascending. */
+  async numbers(signal: AbortSignal): Promise<number[]> {
+    const entries = await this.store.list(this.#commits, signal);
+    return entries.flatMap(({ name }) => manifestNumber(name) ?? []).sort((a, b) => a - b);
+  }
+
+  /** The newest manifest. One that can't be read stops everything: an older one would double its records. */
+  async newest(signal: AbortSignal): Promise<Manifest | undefined> {
+    for (;;) {
+      const number = (await this.numbers(signal)).at(-1);
+      if (number === undefined) return undefined;
+      const manifest = await this.manifest(number, signal);
+      // Gone since it was listed: it is so old by now that newer ones took its place.
+      if (manifest) return manifest;
+    }
+  }
+
+  async manifest(number: number, signal: AbortSignal): Promise<Manifest | undefined> {
+    const file = this.pathOf(number);
+    try {
+      return decodeManifest(file, await readWhole(this.store, file, MANIFEST_MAX_BYTES, signal));
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  pathOf(number: number): string {
+    return `${this.#commits}/${manifestName(number)}`;
+  }
+
+  /**
+   * Takes the partition over. `check` sees the newest manifest before anything is changed and
+   * throws if loading can't go on from there.
+   */
+  async assign(check: (newest: Manifest | undefined) => void, signal: AbortSignal): Promise<Assignment> {
+    for (;;) {
+      const newest = await this.newest(signal);
+      check(newest);
+      if (newest) await this.finish(newest, signal);
+      const number = (newest?.number ?? -1) + 1;
+      const assignment = this.context.newId();
+      const claim: Manifest = {
+        ...this.describe(),
+        commit: this.context.newId(),
+        number,
+        previous: newest?.number ?? null,
+        assignment,
+        kind: 'claim',
+        resume: null,
+        end: newest?.end ?? null,
+        counts: { records: 0, bytes: 0, refused: 0 },
+        files: [],
+      };
+      const folder = `${this.#temporary}/${number}-${assignment}`;
+      const publication = await this.publish(claim, folder, signal);
+      if (publication.state === 'won') {
+        await this.#cleanUp(number, signal);
+        return new Assignment(this, claim, folder);
+      }
+      publication.throwIfUnknown();
+      await this.store.remove(folder, signal);
+    }
+  }
+
+  describe() {
+    const { topic, topicId, partition } = this.identity;
+    return { topic, topicId, partition };
+  }
+
+  /** Publishes a manifest and settles once the outcome is known; if it can't be, the publication stays `undecided`. */
+  async publish(manifest: Manifest, folder: string, signal: AbortSignal): Promise<Publication> {
+    const publication = new Publication(this, manifest, `${folder}/${manifestName(manifest.number)}.manifest`);
+    try {
+      await publication.prepare(encodeManifest(manifest), signal);
+      await this.retry(signal, () => publication.attempt(signal));
+    } catch (error) {
+      publication.failed(error);
+    }
+    return publication;
+  }
+
+  /**
+   * Brings the files of a manifest to the paths that it names. Anyone may do so at any time. A
+   * file that is nowhere was finished and then taken by something that goes by newer manifests.
+   */
+  async finish(manifest: Manifest, signal: AbortSignal): Promise<void> {
+    if (manifest.files.length === 0) return;
+    const missing = await this.retry(signal, async () => {
+      await this.store.makeDirectories(foldersOf(manifest.files), signal);
+      return this.store.finish(manifest.files, signal);
+    });
+    const [first] = missing;
+    if (!first || ((await this.numbers(signal)).at(-1) ?? -1) > manifest.number) return;
+    throw filesErrors.FILES_DATA_MISSING(
+      `${first.final} was committed, but it is gone, and ${first.temporary} as well`,
+    );
+  }
+
+  /** Deletes manifests that nothing can need any more; what fails is deleted later. */
+  async retain(newest: number, signal: AbortSignal): Promise<void> {
+    try {
+      const old = (await this.numbers(signal)).filter((number) => number <= newest - MANIFESTS_KEPT);
+      for (const number of old) await this.store.remove(this.pathOf(number), signal);
+    } catch (error) {
+      if (!signal.aborted) this.context.logger.warn({ reason: messageOf(error) }, 'old manifests were not deleted');
+    }
+  }
+
+  /** Tries again what may be tried again. */
+  async retry<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    const backoff = new Backoff(RETRY);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await act();
+      } catch (error) {
+        if (signal.aborted || attempt === ATTEMPTS || decisionOf(error) !== 'retry') throw error;
+        await this.context.clock.sleep(backoff.next(), signal);
+      }
+    }
+  }
+
+  /**
+   * Deletes what claims older than this one left behind. Only the number of the claim decides:
+   * what a claim of the same or a newer number holds may be committed any moment, and an older
+   * one can't commit any more.
+   */
+  async #cleanUp(claim: number, signal: AbortSignal): Promise<void> {
+    for (const { name } of await this.store.list(this.#temporary, signal)) {
+      const older = Number.parseInt(name, 10) < claim;
+      if (older) await this.store.remove(`${this.#temporary}/${name}`, signal);
+    }
+  }
+}
+
+/**
+ * A writer's hold on a partition, from its claim until another one's. Commits one after another.
+ */
+export class Assignment {
+  readonly #chain: Chain;
+  readonly #claim: Manifest;
+  readonly #folder: string;
+  #last: Manifest;
+  #open: Publication | undefined;
+  #retention: Promise<void> = Promise.resolve();
+  readonly #ended = new AbortController();
+
+  constructor(chain: Chain, claim: Manifest, folder: string) {
+    this.#chain = chain;
+    this.#claim = claim;
+    this.#folder = folder;
+    this.#last = claim;
+  }
+
+  /** The last offset that is settled; null as long as there is none. */
+  get end(): number | null {
+    return this.#last.end;
+  }
+
+  /** The number that the next manifest will have. */
+  get nextNumber(): number {
+    return this.#last.number + 1;
+  }
+
+  /** Where the `k`-th temporary file of this assignment goes. */
+  temporaryPath(k: number): string {
+    return `${this.#folder}/${k}.part`;
+  }
+
+  /**
+   * Commits: once it settles, everything up to `plan.end` is in the store for good. If it throws,
+   * the assignment is over and `giveUp` says what becomes of its files.
+   */
+  async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
+    const { kind, resume, end, refused, files } = plan;
+    const manifest: Manifest = {
+      ...this.#chain.describe(),
+      commit: this.#chain.context.newId(),
+      number: this.nextNumber,
+      previous: this.#last.number,
+      assignment: this.#claim.assignment,
+      kind,
+      resume,
+      end,
+      counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
+      files,
+    };
+    // Before the commit point: a store that refuses the folders must not have committed to them.
+    await this.#chain.store.makeDirectories(foldersOf(files), signal);
+    const publication = await this.#chain.publish(manifest, this.#folder, signal);
+    this.#open = publication;
+    publication.throwUnlessWon();
+    await this.#chain.finish(manifest, signal);
+    this.#open = undefined;
+    this.#last = manifest;
+    this.#retention = this.#retention.then(() => this.#chain.retain(manifest.number, this.#ended.signal));
+  }
+
+  /**
+   * Ends the assignment and removes what it can't have committed. Never throws; what stays is
+   * removed after the next claim.
+   */
+  async giveUp(signal: AbortSignal): Promise<void> {
+    this.#ended.abort();
+    await this.#retention;
+    try {
+      // If it may be published, its files must stay for whoever takes over; the order is essential.
+      if (this.#open && !(await this.#open.withdraw(signal))) return;
+      await this.#chain.store.remove(this.#folder, signal);
+    } catch (error) {
+      this.#chain.context.logger.debug({ reason: messageOf(error) }, 'temporary files stay until the next claim');
+    }
+  }
+}
+
+function foldersOf(files: readonly ManifestFile[]): string[] {
+  return [...new Set(files.map((file) => path.posix.dirname(file.final)))];
+}
+
+function sum(files: readonly ManifestFile[], field: 'records' | 'length'): number {
+  return files.reduce((total, file) => total + file[field], 0);
+}

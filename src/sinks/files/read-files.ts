@@ -1,0 +1,42 @@
+import { pipeline, Readable } from 'node:stream';
+import { decompressorFor } from './formats/compression.ts';
+import { NEWLINE } from './formats/json-lines.ts';
+import { WORK } from './paths.ts';
+import type { FileStore } from './stores/file-store.ts';
+
+/** The paths of all finished data files, in no order. Work files are left out. */
+export async function* listDataFiles(store: FileStore, signal: AbortSignal, folder = ''): AsyncGenerator<string> {
+  for (const { name, directory } of await store.list(folder, signal)) {
+    const path = folder === '' ? name : `${folder}/${name}`;
+    if (path === WORK) continue;
+    if (directory) yield* listDataFiles(store, signal, path);
+    else yield path;
+  }
+}
+
+/** The records of a data file, each the JSON text of one line, whatever its compression. */
+export async function* readDataFile(store: FileStore, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let rest: Uint8Array = Buffer.alloc(0);
+  for await (const chunk of decompressed(store, path, signal)) {
+    const bytes = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      yield bytes.subarray(start, end);
+      start = end + 1;
+    }
+    rest = bytes.subarray(start);
+  }
+  if (rest.length > 0) throw new Error(`${path} ends in the middle of a line`);
+}
+
+/** The records of all finished data files. */
+export async function* readBack(store: FileStore, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const path of listDataFiles(store, signal)) yield* readDataFile(store, path, signal);
+}
+
+function decompressed(store: FileStore, path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const content = store.read(path, signal);
+  const decompressor = decompressorFor(path);
+  // A failure ends the decompressor with that error, which the reader of it then meets.
+  return decompressor ? pipeline(Readable.from(content), decompressor, () => {}) : content;
+}

@@ -1,0 +1,141 @@
+import path from 'node:path';
+import type { TopicDescription, TopicPartition } from '../../log/log.ts';
+import type { PartitionWriter, Sink, SinkContext } from '../sink.ts';
+import type { Assignment } from './chain.ts';
+import { Chain } from './chain.ts';
+import type { FilesConfig } from './config.ts';
+import { filesErrors } from './errors.ts';
+import type { Manifest } from './manifest.ts';
+import { takeOwnership } from './owner.ts';
+import { chainName, parseChainName, WORK } from './paths.ts';
+import { Roller } from './roller.ts';
+import type { FileStore } from './stores/file-store.ts';
+import { LocalFileStore } from './stores/local.ts';
+import { FilesWriter } from './writer.ts';
+
+/** How long giving up a fresh assignment may take. */
+const GIVE_UP_MS = 5_000;
+
+export interface FilesSinkOptions {
+  /** The event types that the configuration names; all others share a folder. */
+  readonly namedTypes: readonly string[];
+  /** Replaced by tests. */
+  readonly store?: FileStore;
+}
+
+/** Loads records into files, each exactly once; chain.ts says how. */
+export function createFilesSink(config: FilesConfig, context: SinkContext, options: FilesSinkOptions): Sink {
+  const store = options.store ?? new LocalFileStore(filesDirectory(config, context.dataDirectory));
+  return new FilesSink(store, config, context, new Set(options.namedTypes));
+}
+
+/** Where the files of a configuration are. */
+export function filesDirectory(config: FilesConfig, dataDirectory: string): string {
+  return path.resolve(config.store.local.path ?? path.join(dataDirectory, 'files'));
+}
+
+class FilesSink implements Sink {
+  readonly #store: FileStore;
+  readonly #config: FilesConfig;
+  readonly #context: SinkContext;
+  readonly #namedTypes: ReadonlySet<string>;
+  #connectorId = '';
+
+  constructor(store: FileStore, config: FilesConfig, context: SinkContext, namedTypes: ReadonlySet<string>) {
+    this.#store = store;
+    this.#config = config;
+    this.#context = context;
+    this.#namedTypes = namedTypes;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#store.open(signal);
+    const mine = { connector: this.#context.connector, logId: await this.#context.admin.logId() };
+    this.#connectorId = await takeOwnership(this.#store, mine, newId, signal);
+  }
+
+  async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
+    const topic = await this.#describe(partition.topic);
+    const identity = { ...partition, connector: this.#connectorId, topicId: topic.id };
+    const { clock, logger } = this.#context;
+    const chain = new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
+    const committed = await this.#committed(partition);
+    const recreated = await this.#isRecreated(chain, signal);
+    const assignment = await chain.assign((newest) => this.#check(chain, newest, committed, recreated), signal);
+    try {
+      await this.#checkBounds(partition, assignment, signal);
+    } catch (error) {
+      await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
+      throw error;
+    }
+    const { compression, openFiles, late: lateMs, roll } = this.#config;
+    const rollerOptions = { compression, openFiles, lateMs, namedTypes: this.#namedTypes };
+    const roller = new Roller(this.#store, identity, assignment, rollerOptions);
+    return new FilesWriter(partition, assignment, roller, roll, this.#context);
+  }
+
+  async close(): Promise<void> {}
+
+  async #describe(topic: string): Promise<TopicDescription> {
+    const found = (await this.#context.admin.topics()).find(({ name }) => name === topic);
+    if (!found) throw filesErrors.FILES_TOPIC_UNKNOWN(`the log has no topic ${topic}`);
+    return found;
+  }
+
+  async #committed({ topic, partition }: TopicPartition): Promise<number> {
+    const positions = await this.#context.admin.committed(`connect-${this.#context.connector}`);
+    return positions.find((position) => position.topic === topic && position.partition === partition)?.offset ?? 0;
+  }
+
+  /** What no claim may paper over: a next start would find the claim and see nothing wrong. */
+  #check(chain: Chain, newest: Manifest | undefined, committed: number, recreated: boolean): void {
+    if (newest && newest.end !== null) return;
+    const { topic, partition } = chain.identity;
+    if (recreated) {
+      if (this.#config.gaps === 'record') return;
+      throw filesErrors.FILES_TOPIC_RECREATED(`${topic} is not the topic that was loaded so far, only its namesake`);
+    }
+    if (committed > 0) {
+      throw filesErrors.FILES_CHAIN_MISSING(
+        `${topic}-${partition} was loaded up to offset ${committed}, but no manifest says into which files`,
+      );
+    }
+  }
+
+  /** Whether another topic of the same name was loaded before, and this one never. */
+  async #isRecreated(chain: Chain, signal: AbortSignal): Promise<boolean> {
+    if ((await chain.numbers(signal)).length > 0) return false;
+    const mine = parseChainName(chainName(chain.identity));
+    for (const { name } of await this.#store.list(`${WORK}/commits`, signal)) {
+      const other = parseChainName(name);
+      if (!other || other.partition !== mine?.partition || other.topicId === mine.topicId) continue;
+      const { connector } = chain.identity;
+      const theirs = new Chain(this.#store, { ...chain.identity, connector, topicId: other.topicId }, chain.context);
+      if ((await theirs.newest(signal))?.topic === chain.identity.topic) return true;
+    }
+    return false;
+  }
+
+  /** Whether the log still has, and already has, what comes next. */
+  async #checkBounds(at: TopicPartition, assignment: Assignment, signal: AbortSignal): Promise<void> {
+    if (assignment.end === null) return;
+    const next = assignment.end + 1;
+    const bounds = (await this.#context.admin.offsets(at.topic)).find(({ partition }) => partition === at.partition);
+    if (!bounds) throw filesErrors.FILES_TOPIC_UNKNOWN(`the log has no partition ${at.topic}-${at.partition}`);
+    const { startOffset, endOffset } = bounds;
+    if (next > endOffset) {
+      throw filesErrors.FILES_AHEAD_OF_LOG(
+        `${at.topic}-${at.partition} is loaded up to offset ${next}, but the log ends at ${endOffset}`,
+      );
+    }
+    if (next >= startOffset) return;
+    const missing = `the records ${next} to ${startOffset - 1} of ${at.topic}-${at.partition} left the log before they were loaded`;
+    if (this.#config.gaps === 'stop') throw filesErrors.FILES_RECORDS_EXPIRED(missing);
+    this.#context.logger.error({ from: next, to: startOffset - 1 }, missing);
+    await assignment.commit({ kind: 'gap', resume: next, end: startOffset - 1, refused: 0, files: [] }, signal);
+  }
+}
+
+function newId(): string {
+  return crypto.randomUUID();
+}

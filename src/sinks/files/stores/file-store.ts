@@ -1,0 +1,118 @@
+/**
+ * The contract of a store of files: what the exactly-once protocol (chain.ts) needs of a disk, of
+ * HDFS or of S3. Every implementation runs the same suite, test/contract/file-store.ts.
+ *
+ * A data file lives so:
+ *
+ *     stage ──▶ write* ──▶ close ──▶ finish      (whole at its final path)
+ *                  └─────────┴─────▶ discard     (never was)
+ *
+ * and a manifest so:
+ *
+ *     prepare ──▶ publishIfAbsent ──▶ won │ lost │ thrown: not known, look or ask again
+ *                       └──────▶ withdraw        (certain that it never will be)
+ *
+ * Paths are relative to the root of the store, `/` between components. Errors are coded: what
+ * the same call may get over has the decision `retry`.
+ */
+export interface FileStore {
+  /** Prepares the root and checks that the store can keep the promises below; else throws why not. */
+  open(signal: AbortSignal): Promise<void>;
+
+  /** Starts a new file at a temporary path, with its parents. The path must not have been used before. */
+  stage(temporary: string, signal: AbortSignal): Promise<StagedFile>;
+
+  /** Makes folders with their parents, durably; those that exist are left alone. */
+  makeDirectories(directories: readonly string[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Moves closed files to their final paths, durably and never over something else. Can be called
+   * again, also by another process, also while another one does the same: the outcome is the
+   * same. Returns the files whose source is gone and which do not stand at their final path
+   * either. Throws FILES_PATH_OCCUPIED if something else stands there.
+   */
+  finish(files: readonly ClosedFile[], signal: AbortSignal): Promise<readonly ClosedFile[]>;
+
+  /** Removes a temporary file that is not open here, if it is still there. Says whether this call removed it. */
+  discard(temporary: string, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * Stores what is to be published, closed and length-checked. Once it settles, it and every
+   * file closed before it in the same folder are durable.
+   */
+  prepare(file: PreparedFile, content: Uint8Array, signal: AbortSignal): Promise<void>;
+
+  /**
+   * The fence: makes the prepared file appear, whole and durable, under its name, if nothing has
+   * that name. Of any number of callers at once exactly one wins. `lost` may also be the answer
+   * to a repeat of a call that won. Anything thrown leaves open whether it happened or will
+   * still happen, except FILES_GONE: the prepared file is no longer there to be published.
+   */
+  publishIfAbsent(file: PreparedFile, signal: AbortSignal): Promise<'won' | 'lost'>;
+
+  /** Whether it is now certain that the prepared file was not and will never be published. */
+  withdraw(file: PreparedFile, signal: AbortSignal): Promise<boolean>;
+
+  /** What stands directly in a folder, in no order, including all that was there before the call. Empty if there is no such folder. */
+  list(directory: string, signal: AbortSignal): Promise<readonly Entry[]>;
+
+  /** The bytes of a file in order, or FILES_GONE. */
+  read(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+
+  /** Removes a file, or a folder with all that is in it; nothing happens if there is none. */
+  remove(path: string, signal: AbortSignal): Promise<void>;
+}
+
+/** A file that is being written. */
+export interface StagedFile {
+  readonly temporary: string;
+  /** Appends. The bytes may be reused once it settles. */
+  write(chunk: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * Ends the file: its content is durable and as long as what was written, else it throws.
+   * `final` is where it will go; S3 opens its upload there.
+   */
+  close(final: string, signal: AbortSignal): Promise<ClosedFile>;
+  /** Ends the file without keeping it. Never throws. */
+  discard(): Promise<void>;
+}
+
+/** A whole file that waits at its temporary path, or already stands at its final one. */
+export interface ClosedFile {
+  readonly temporary: string;
+  readonly final: string;
+  /** Bytes. */
+  readonly length: number;
+  /** CRC-32 of the bytes. */
+  readonly checksum: number;
+  /** The store's own name for this very file, kept when it moves. Local: device and inode; HDFS: fileId; S3: upload id and ETags. */
+  readonly storeId: string;
+}
+
+/** A small file on its way to a name that only one may have. */
+export interface PreparedFile {
+  readonly temporary: string;
+  readonly name: string;
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly directory: boolean;
+}
+
+/** Reads a small file whole; one above `maxBytes` is refused rather than held in memory. */
+export async function readWhole(
+  store: FileStore,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of store.read(path, signal)) {
+    length += chunk.length;
+    if (length > maxBytes) throw new RangeError(`${path} is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,160 @@
+import type { LogRecord, TopicPartition } from '../../log/log.ts';
+import { messageOf } from '../../support/errors.ts';
+import type { PartitionWriter, Progress, SinkContext } from '../sink.ts';
+import type { Assignment } from './chain.ts';
+import type { FilesConfig } from './config.ts';
+import type { DataFile } from './data-file.ts';
+import { filesErrors } from './errors.ts';
+import { isJsonLine } from './formats/json-lines.ts';
+import type { Roller } from './roller.ts';
+
+/** How long giving up may take before the rest is left to the next claim. */
+const GIVE_UP_MS = 5_000;
+
+/** Dead letters under way at once; more wait, so that a partition of garbage does not fill the memory. */
+const DEAD_LETTERS_IN_FLIGHT = 100;
+
+/**
+ * Writes one partition: records into open files, and on `flush`, or when a bound is reached, a
+ * commit of all of them at one offset.
+ */
+export class FilesWriter implements PartitionWriter {
+  readonly #partition: TopicPartition;
+  readonly #assignment: Assignment;
+  readonly #roller: Roller;
+  readonly #roll: FilesConfig['roll'];
+  readonly #context: SinkContext;
+  readonly #ended = new AbortController();
+  #deadLetters: Promise<void>[] = [];
+  /** The call under way, or the last one; there is never more than one. */
+  #call: Promise<unknown> = Promise.resolve();
+  /** The first offset that is not committed; undefined before the first record of a new chain. */
+  #resume: number | undefined;
+  /** The first offset that was not taken yet. */
+  #next: number | undefined;
+  /** When the oldest record that waits was taken, on the monotonic clock. */
+  #waitingSince: number | undefined;
+  #refused = 0;
+  #duplicates = 0;
+
+  constructor(
+    partition: TopicPartition,
+    assignment: Assignment,
+    roller: Roller,
+    roll: FilesConfig['roll'],
+    context: SinkContext,
+  ) {
+    this.#partition = partition;
+    this.#assignment = assignment;
+    this.#roller = roller;
+    this.#roll = roll;
+    this.#context = context;
+    this.#resume = this.#next = this.resumeOffset();
+  }
+
+  resumeOffset(): number | undefined {
+    const { end } = this.#assignment;
+    return end === null ? undefined : end + 1;
+  }
+
+  write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
+    return this.#run(signal, async (signal) => {
+      this.#roller.setNow(this.#context.clock.now());
+      for (const record of records) {
+        if (this.#next !== undefined && record.offset < this.#next) {
+          this.#duplicates++;
+          continue;
+        }
+        if (isJsonLine(record.value)) {
+          const file = this.#roller.find(record) ?? (await this.#openFile(record, signal));
+          this.#take(record);
+          if (!file.tryAppend(record.value, record.offset)) {
+            await file.append(record.value, record.offset, signal);
+          }
+          if (this.#reachedBound(file)) await this.#commit(signal);
+        } else {
+          this.#take(record);
+          await this.#refuse(record);
+        }
+      }
+    });
+  }
+
+  flush(signal: AbortSignal): Promise<Progress> {
+    return this.#run(signal, (signal) => this.#commit(signal));
+  }
+
+  flushDueAt(): number | undefined {
+    return this.#waitingSince === undefined ? undefined : this.#waitingSince + this.#roll.age;
+  }
+
+  async abandon(): Promise<void> {
+    this.#ended.abort();
+    await this.#call.catch(() => {});
+    await Promise.allSettled(this.#deadLetters);
+    await this.#roller.discard();
+    await this.#assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
+  }
+
+  /** Runs a call; after one that failed there is nothing but `abandon`. */
+  #run(signal: AbortSignal, act: (signal: AbortSignal) => Promise<void>): Promise<Progress> {
+    const call = this.#call.then(async () => {
+      const either = AbortSignal.any([signal, this.#ended.signal]);
+      either.throwIfAborted();
+      await act(either);
+      const duplicates = this.#duplicates;
+      this.#duplicates = 0;
+      return { durableUpTo: this.resumeOffset(), duplicates };
+    });
+    this.#call = call;
+    // The caller has the error; this one only keeps it from being reported as unhandled.
+    call.catch(() => {});
+    return call;
+  }
+
+  async #openFile(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
+    if (this.#roller.full) await this.#commit(signal);
+    return this.#roller.open(record, signal);
+  }
+
+  #take(record: LogRecord): void {
+    this.#resume ??= record.offset;
+    this.#next = record.offset + 1;
+    this.#waitingSince ??= this.#context.clock.monotonic();
+  }
+
+  #reachedBound(file: DataFile): boolean {
+    return file.records >= this.#roll.records || file.bytes >= this.#roll.bytes;
+  }
+
+  async #refuse(record: LogRecord): Promise<void> {
+    this.#refused++;
+    const { code, message: reason } = filesErrors.RECORD_NOT_A_JSON_LINE(
+      'the value is not a JSON object on one line, and would break the file for its readers',
+    );
+    const kept = this.#context.deadLetters.put(this.#partition, record, { code, reason });
+    kept.catch((error) => this.#context.logger.debug({ reason: messageOf(error) }, 'a dead letter was not kept'));
+    this.#deadLetters.push(kept);
+    if (this.#deadLetters.length >= DEAD_LETTERS_IN_FLIGHT) await this.#settleDeadLetters();
+  }
+
+  async #settleDeadLetters(): Promise<void> {
+    await Promise.all(this.#deadLetters);
+    this.#deadLetters = [];
+  }
+
+  async #commit(signal: AbortSignal): Promise<void> {
+    if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
+    await this.#settleDeadLetters();
+    const files = await this.#roller.close(signal);
+    const kind = files.length > 0 ? 'data' : 'position';
+    await this.#assignment.commit(
+      { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files },
+      signal,
+    );
+    this.#roller.forget();
+    this.#resume = this.#next;
+    this.#waitingSince = undefined;
+    this.#refused = 0;
+  }
+}

@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { LogRecord, TopicPartition } from '../../src/log/log.ts';
+import { TYPE_HEADER } from '../../src/log/log.ts';
+import type { PartitionWriter, Refusal, Sink, SinkContext } from '../../src/sinks/sink.ts';
+import { silentLogger } from '../../src/support/logger.ts';
+import { TestAdmin } from '../support/admin.ts';
+import { TestClock } from '../support/clock.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+/** One store that outlives the sinks that write to it. */
+export interface SinkHarness {
+  /** A sink over the store, as a process that starts would make it. */
+  create(context: SinkContext): Sink;
+  /** What a reader of the store sees now. */
+  readBack(): Promise<readonly { readonly id: string }[]>;
+  /** A value that the sink refuses. */
+  readonly refused: Uint8Array;
+  /** Frees what the harness holds. */
+  close?(): Promise<void>;
+}
+
+const PARTITION: TopicPartition = { topic: 'select-color', partition: 0 };
+const HEADERS = { [TYPE_HEADER]: 'select-color' };
+const START = Date.UTC(2026, 10, 22, 12);
+
+/** The event that stands at an offset; the same one each time it is asked for. */
+export function recordAt(offset: number): LogRecord {
+  const timestamp = START + offset;
+  const event = {
+    id: `event-${offset}`,
+    type: 'select-color',
+    timestamp: new Date(timestamp).toISOString(),
+    receivedAt: new Date(timestamp + 5).toISOString(),
+    colorName: 'blue',
+  };
+  return { offset, timestamp, headers: HEADERS, value: Buffer.from(JSON.stringify(event)) };
+}
+
+function records(from: number, count: number): LogRecord[] {
+  return Array.from({ length: count }, (_, i) => recordAt(from + i));
+}
+
+interface DeadLetter extends Refusal {
+  readonly offset: number;
+}
+
+/** What the loader does around a sink, in a straight line. */
+class Bench {
+  readonly clock = new TestClock(START);
+  readonly admin = new TestAdmin();
+  readonly deadLetters: DeadLetter[] = [];
+  readonly signal = new AbortController().signal;
+  readonly refused: Uint8Array;
+  readonly #harness: SinkHarness;
+  readonly #dataDirectory: string;
+  /** Called before a dead letter counts as kept. */
+  beforeDeadLetter: () => Promise<void> = async () => {};
+
+  constructor(harness: SinkHarness, dataDirectory: string) {
+    this.#harness = harness;
+    this.refused = harness.refused;
+    this.#dataDirectory = dataDirectory;
+  }
+
+  async start(): Promise<{ sink: Sink; writer: PartitionWriter }> {
+    const sink = this.#harness.create({
+      connector: 'test',
+      admin: this.admin,
+      clock: this.clock,
+      logger: silentLogger,
+      dataDirectory: this.#dataDirectory,
+      deadLetters: {
+        put: async (_partition, { offset }, refusal) => {
+          await this.beforeDeadLetter();
+          this.deadLetters.push({ offset, ...refusal });
+        },
+      },
+    });
+    await sink.open(this.signal);
+    return { sink, writer: await sink.partition(PARTITION, this.signal) };
+  }
+
+  async ids(): Promise<string[]> {
+    const numberOf = (id: string) => Number(id.slice('event-'.length));
+    const stored = await this.#harness.readBack();
+    return stored.map(({ id }) => id).sort((a, b) => numberOf(a) - numberOf(b));
+  }
+}
+
+function idsUpTo(end: number): string[] {
+  return records(0, end).map(({ offset }) => `event-${offset}`);
+}
+
+/** The suite that every sink passes. */
+export function sinkContract(name: string, make: (t: TestContext, directory: string) => Promise<SinkHarness>): void {
+  const contract = (what: string, run: (bench: Bench, t: TestContext) => Promise<void>) =>
+    test(`${name}: ${what}`, async (t) => {
+      const directory = temporaryDirectory(t);
+      const harness = await make(t, directory);
+      try {
+        await run(new Bench(harness, directory), t);
+      } finally {
+        await harness.close?.();
+      }
+    });
+
+  contract('what was flushed is there, once', async (bench) => {
+    const { sink, writer } = await bench.start();
+    await writer.write(records(0, 100), bench.signal);
+    const progress = await writer.flush(bench.signal);
+    assert.equal(progress.durableUpTo, 100);
+    assert.deepEqual(await bench.ids(), idsUpTo(100));
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('a flush is due after a write and no more after the flush', async (bench) => {
+    const { sink, writer } = await bench.start();
+    assert.equal(writer.flushDueAt(), undefined);
+    const { durableUpTo } = await writer.write(records(0, 10), bench.signal);
+    if (durableUpTo !== 10) assert.ok(writer.flushDueAt() !== undefined, 'records wait, and nobody will flush them');
+    await writer.flush(bench.signal);
+    assert.equal(writer.flushDueAt(), undefined);
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('a flush of nothing is harmless', async (bench) => {
+    const { sink, writer } = await bench.start();
+    await writer.flush(bench.signal);
+    await writer.write([], bench.signal);
+    await writer.flush(bench.signal);
+    assert.deepEqual(await bench.ids(), []);
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('a restart goes on where the store says', async (bench) => {
+    const first = await bench.start();
+    await first.writer.write(records(0, 30), bench.signal);
+    const { durableUpTo } = await first.writer.flush(bench.signal);
+    await first.writer.abandon();
+    await first.sink.close();
+
+    const second = await bench.start();
+    const resume = second.writer.resumeOffset() ?? durableUpTo ?? 0;
+    assert.equal(resume, 30);
+    await second.writer.write(records(resume, 30), bench.signal);
+    await second.writer.flush(bench.signal);
+    assert.deepEqual(await bench.ids(), idsUpTo(60));
+    await second.writer.abandon();
+    await second.sink.close();
+  });
+
+  contract('records that come again are stored once, and counted', async (bench) => {
+    const { sink, writer } = await bench.start();
+    let duplicates = 0;
+    duplicates += (await writer.write(records(0, 20), bench.signal)).duplicates;
+    duplicates += (await writer.flush(bench.signal)).duplicates;
+    assert.equal(duplicates, 0);
+    duplicates += (await writer.write(records(10, 20), bench.signal)).duplicates;
+    duplicates += (await writer.flush(bench.signal)).duplicates;
+    assert.equal(duplicates, 10);
+    assert.deepEqual(await bench.ids(), idsUpTo(30));
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('gaps in the offsets are nothing special', async (bench) => {
+    const { sink, writer } = await bench.start();
+    await writer.write([recordAt(3), recordAt(7), recordAt(50)], bench.signal);
+    const { durableUpTo } = await writer.flush(bench.signal);
+    assert.equal(durableUpTo, 51);
+    assert.deepEqual(await bench.ids(), ['event-3', 'event-7', 'event-50']);
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('what was not flushed before abandon can be written again', async (bench) => {
+    const first = await bench.start();
+    const { durableUpTo } = await first.writer.write(records(0, 10), bench.signal);
+    await first.writer.abandon();
+    await first.writer.abandon();
+    const writer = await first.sink.partition(PARTITION, bench.signal);
+    const resume = writer.resumeOffset() ?? durableUpTo ?? 0;
+    await writer.write(records(resume, 20 - resume), bench.signal);
+    await writer.flush(bench.signal);
+    assert.deepEqual(await bench.ids(), idsUpTo(20));
+    await writer.abandon();
+    await first.sink.close();
+  });
+
+  contract('an aborted call stores nothing twice and loses nothing', async (bench) => {
+    const { sink, writer } = await bench.start();
+    await writer.write(records(0, 10), bench.signal);
+    await writer.flush(bench.signal);
+    await assert.rejects(writer.write(records(10, 10), AbortSignal.abort()));
+    await writer.abandon();
+    const again = await sink.partition(PARTITION, bench.signal);
+    const resume = again.resumeOffset() ?? 10;
+    await again.write(records(resume, 20 - resume), bench.signal);
+    await again.flush(bench.signal);
+    assert.deepEqual(await bench.ids(), idsUpTo(20));
+    await again.abandon();
+    await sink.close();
+  });
+
+  contract('abandoned at any point, nothing is lost or doubled', async (bench) => {
+    let written = 0;
+    let durable = 0;
+    const step = fc.record({
+      writes: fc.array(fc.integer({ min: 1, max: 25 }), { maxLength: 4 }),
+      flush: fc.constantFrom('no', 'awaited', 'under way'),
+      restart: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), async (steps) => {
+        let { sink, writer } = await bench.start();
+        for (const { writes, flush, restart } of steps) {
+          let next = writer.resumeOffset() ?? durable;
+          assert.ok(next >= durable, 'the store forgot what it had called durable');
+          for (const count of writes) {
+            const progress = await writer.write(records(next, count), bench.signal);
+            next += count;
+            durable = Math.max(durable, progress.durableUpTo ?? 0);
+          }
+          written = Math.max(written, next);
+          const flushed = flush === 'no' ? undefined : writer.flush(bench.signal);
+          if (flush === 'awaited') durable = Math.max(durable, (await flushed)?.durableUpTo ?? 0);
+          await Promise.all([flushed?.catch(() => {}), writer.abandon()]);
+          if (restart) {
+            await sink.close();
+            ({ sink, writer } = await bench.start());
+          } else {
+            writer = await sink.partition(PARTITION, bench.signal);
+          }
+        }
+        const resume = writer.resumeOffset() ?? durable;
+        if (written > resume) await writer.write(records(resume, written - resume), bench.signal);
+        durable = (await writer.flush(bench.signal)).durableUpTo ?? durable;
+        await writer.abandon();
+        await sink.close();
+        assert.deepEqual(await bench.ids(), idsUpTo(written));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  contract('a refused record is a dead letter before the position moves past it', async (bench) => {
+    const { sink, writer } = await bench.start();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    bench.beforeDeadLetter = () => held;
+    let settled = false;
+    const bad = { ...recordAt(1), value: bench.refused };
+    const done = (async () => {
+      await writer.write([recordAt(0), bad, recordAt(2)], bench.signal);
+      const progress = await writer.flush(bench.signal);
+      settled = true;
+      return progress;
+    })();
+    // Whatever the sink can do without the dead letter, it does in these turns.
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    assert.equal(settled, false);
+    release();
+    assert.equal((await done).durableUpTo, 3);
+    assert.deepEqual(
+      bench.deadLetters.map(({ offset }) => offset),
+      [1],
+    );
+    assert.ok(bench.deadLetters[0]?.reason);
+    assert.deepEqual(await bench.ids(), ['event-0', 'event-2']);
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('refused records alone move the position too', async (bench) => {
+    const { sink, writer } = await bench.start();
+    const bad = records(0, 5).map((record) => ({ ...record, value: bench.refused }));
+    await writer.write(bad, bench.signal);
+    assert.equal((await writer.flush(bench.signal)).durableUpTo, 5);
+    assert.equal(bench.deadLetters.length, 5);
+    assert.deepEqual(await bench.ids(), []);
+    await writer.abandon();
+    await sink.close();
+  });
+
+  contract('a dead letter that is not kept keeps the position back', async (bench) => {
+    const { sink, writer } = await bench.start();
+    bench.beforeDeadLetter = async () => {
+      throw new Error('the dead letters are not reachable');
+    };
+    const bad = { ...recordAt(0), value: bench.refused };
+    await assert.rejects(async () => {
+      await writer.write([bad], bench.signal);
+      await writer.flush(bench.signal);
+    });
+    await writer.abandon();
+    const again = await sink.partition(PARTITION, bench.signal);
+    assert.equal(again.resumeOffset() ?? 0, 0);
+    await again.abandon();
+    await sink.close();
+  });
+
+  contract('partitions do not touch each other', async (bench) => {
+    const { sink, writer } = await bench.start();
+    const other = await sink.partition({ topic: PARTITION.topic, partition: 1 }, bench.signal);
+    await writer.write(records(0, 5), bench.signal);
+    await other.write(records(5, 5), bench.signal);
+    assert.equal((await writer.flush(bench.signal)).durableUpTo, 5);
+    await other.abandon();
+    assert.deepEqual(await bench.ids(), idsUpTo(5));
+    await writer.abandon();
+    await sink.close();
+  });
+}
