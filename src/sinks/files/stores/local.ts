@@ -57,8 +57,8 @@ export class LocalFileStore implements FileStore {
     }
     // The new names first: a crash that kept only the unlinks would lose the files.
     await this.#sync(linked.map((file) => file.final));
+    // Their removal need not be durable: a source that comes back is the same file, linked twice.
     for (const file of linked) await coded(file.temporary, () => remove(this.#resolve(file.temporary)));
-    await this.#sync(linked.map((file) => file.temporary));
     return missing;
   }
 
