@@ -12,7 +12,7 @@ import { Publication } from './publication.ts';
 import type { FileStore } from './stores/file-store.ts';
 import { readWhole } from './stores/file-store.ts';
 
-/** How many manifests are kept; older ones are deleted as new ones come. */
+/** How many manifests are kept unless a test says otherwise; older ones are deleted as new ones come. */
 const MANIFESTS_KEPT = 100;
 
 /** How often something that may be tried again is, before the partition is given up for a while. */
@@ -25,6 +25,8 @@ export interface ChainContext {
   readonly logger: Logger;
   /** A new UUID. */
   readonly newId: () => string;
+  /** At least one: the newest is never deleted. */
+  readonly manifestsKept?: number;
 }
 
 /** What the next manifest is to say. */
@@ -167,7 +169,8 @@ export class Chain {
   /** Deletes manifests that nothing can need any more; what fails is deleted later. */
   async retain(newest: number, signal: AbortSignal): Promise<void> {
     try {
-      const old = (await this.numbers(signal)).filter((number) => number <= newest - MANIFESTS_KEPT);
+      const kept = this.context.manifestsKept ?? MANIFESTS_KEPT;
+      const old = (await this.numbers(signal)).filter((number) => number <= newest - kept);
       for (const number of old) await this.store.remove(this.pathOf(number), signal);
     } catch (error) {
       if (!signal.aborted) this.context.logger.warn({ reason: messageOf(error) }, 'old manifests were not deleted');

@@ -1,0 +1,143 @@
+import { crc32 } from 'node:zlib';
+import { filesErrors } from '../../src/sinks/files/errors.ts';
+import type {
+  ClosedFile,
+  Entry,
+  FileStore,
+  PreparedFile,
+  StagedFile,
+} from '../../src/sinks/files/stores/file-store.ts';
+
+interface MemoryFile {
+  readonly id: string;
+  content: Buffer;
+}
+
+/** What is stored; shared by the stores of all writers. */
+export class MemoryDisk {
+  readonly files = new Map<string, MemoryFile>();
+  #lastId = 0;
+
+  create(path: string): MemoryFile {
+    const file = { id: `file-${++this.#lastId}`, content: Buffer.alloc(0) };
+    this.files.set(path, file);
+    return file;
+  }
+
+  /** Moves without overwriting, as HDFS does with RENAME NONE. */
+  rename(from: string, to: string): 'done' | 'occupied' | 'gone' {
+    const file = this.files.get(from);
+    if (!file) return 'gone';
+    if (this.files.has(to)) return 'occupied';
+    this.files.delete(from);
+    this.files.set(to, file);
+    return 'done';
+  }
+
+  under(directory: string): string[] {
+    const prefix = directory === '' ? '' : `${directory}/`;
+    return [...this.files.keys()].filter((path) => path.startsWith(prefix));
+  }
+}
+
+/** Runs one call of the store: before, after, instead or later, as the test has it. */
+export type Intercept = <T>(
+  call: { readonly name: keyof FileStore; readonly path: string },
+  act: () => T,
+) => Promise<T>;
+
+/** A store with the semantics of HDFS, in memory, every call of which the test can meddle with. */
+export class MemoryFileStore implements FileStore {
+  readonly #disk: MemoryDisk;
+  readonly #intercept: Intercept;
+
+  constructor(disk: MemoryDisk, intercept: Intercept = async (_call, act) => act()) {
+    this.#disk = disk;
+    this.#intercept = intercept;
+  }
+
+  async open(): Promise<void> {}
+
+  async makeDirectories(): Promise<void> {}
+
+  stage(temporary: string): Promise<StagedFile> {
+    return this.#intercept({ name: 'stage', path: temporary }, () => {
+      const file = this.#disk.create(temporary);
+      return {
+        temporary,
+        write: async (chunk) => {
+          file.content = Buffer.concat([file.content, chunk]);
+        },
+        close: async (final) => ({
+          temporary,
+          final,
+          length: file.content.length,
+          checksum: crc32(file.content),
+          storeId: file.id,
+        }),
+        discard: async () => {
+          if (this.#disk.files.get(temporary) === file) this.#disk.files.delete(temporary);
+        },
+      };
+    });
+  }
+
+  finish(files: readonly ClosedFile[]): Promise<readonly ClosedFile[]> {
+    return this.#intercept({ name: 'finish', path: files[0]?.final ?? '' }, () =>
+      files.filter((file) => {
+        if (this.#disk.rename(file.temporary, file.final) === 'done') return false;
+        const standing = this.#disk.files.get(file.final);
+        if (standing && standing.id !== file.storeId) throw filesErrors.FILES_PATH_OCCUPIED(file.final);
+        return !standing;
+      }),
+    );
+  }
+
+  discard(temporary: string): Promise<boolean> {
+    return this.#intercept({ name: 'discard', path: temporary }, () => this.#disk.files.delete(temporary));
+  }
+
+  prepare(file: PreparedFile, content: Uint8Array): Promise<void> {
+    return this.#intercept({ name: 'prepare', path: file.name }, () => {
+      this.#disk.create(file.temporary).content = Buffer.from(content);
+    });
+  }
+
+  publishIfAbsent(file: PreparedFile): Promise<'won' | 'lost'> {
+    return this.#intercept({ name: 'publishIfAbsent', path: file.name }, () => {
+      const outcome = this.#disk.rename(file.temporary, file.name);
+      if (outcome === 'gone') throw filesErrors.FILES_GONE(file.temporary);
+      return outcome === 'done' ? 'won' : 'lost';
+    });
+  }
+
+  withdraw(file: PreparedFile): Promise<boolean> {
+    return this.#intercept({ name: 'withdraw', path: file.name }, () => this.#disk.files.delete(file.temporary));
+  }
+
+  list(directory: string): Promise<readonly Entry[]> {
+    return this.#intercept({ name: 'list', path: directory }, () => {
+      const entries = new Map<string, Entry>();
+      for (const path of this.#disk.under(directory)) {
+        const [name = '', ...below] = path.slice(directory === '' ? 0 : directory.length + 1).split('/');
+        entries.set(name, { name, directory: below.length > 0 });
+      }
+      return [...entries.values()];
+    });
+  }
+
+  async *read(path: string): AsyncIterable<Uint8Array> {
+    yield await this.#intercept({ name: 'read', path }, () => {
+      const file = this.#disk.files.get(path);
+      if (!file) throw filesErrors.FILES_GONE(path);
+      return file.content;
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#intercept({ name: 'remove', path }, () => {
+      this.#disk.files.delete(path);
+      for (const below of this.#disk.under(path)) this.#disk.files.delete(below);
+    });
+  }
+}
