@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ChainModel, IDENTITY, stageRecord } from '../../../test/support/chain-model.ts';
+import type { Assignment, Chain } from './chain.ts';
+import { filesErrors } from './errors.ts';
+import { chainName, manifestName } from './paths.ts';
+
+const signal = new AbortController().signal;
+const COMMITS = `_millrace/commits/${chainName(IDENTITY)}`;
+const TEMPORARY = `_millrace/tmp/${chainName(IDENTITY)}`;
+const proceed = () => {};
+
+async function commit(chain: Chain, assignment: Assignment, offset: number): Promise<void> {
+  const file = await stageRecord(chain, assignment, offset, offset);
+  await assignment.commit({ kind: 'data', resume: offset, end: offset, refused: 0, files: [file] }, signal);
+}
+
+const isCommit = (path: string) => path.startsWith(COMMITS);
+
+test('manifests are numbered in sequence, so that an empty claim takes no name that a commit needs', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  await chain.assign(proceed, signal);
+  const second = await chain.assign(proceed, signal);
+  await commit(chain, second, 0);
+  await chain.assign(proceed, signal);
+  assert.deepEqual(await chain.numbers(signal), [0, 1, 2, 3]);
+  const kinds = await Promise.all([0, 1, 2, 3].map(async (number) => (await chain.manifest(number, signal))?.kind));
+  assert.deepEqual(kinds, ['claim', 'claim', 'data', 'claim']);
+});
+
+test('an older writer can no longer commit after a claim', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const older = await chain.assign(proceed, signal);
+  const newer = await chain.assign(proceed, signal);
+  await assert.rejects(commit(chain, older, 0), { code: 'FILES_TAKEN_OVER' });
+  await older.giveUp(signal);
+  await commit(chain, newer, 0);
+  await newer.giveUp(signal);
+  model.verify(1);
+});
+
+test('mine is the commit, not the process: one that got the partition back does not win with its older hold', async () => {
+  const model = new ChainModel();
+  let lostAnswers = 0;
+  // One process, one store; the answers of all publications get lost.
+  const chain = model.chain(async (call, act) => {
+    const result = act();
+    if (call.name !== 'publishIfAbsent') return result;
+    lostAnswers++;
+    throw filesErrors.FILES_STORE_UNAVAILABLE('the answer was lost');
+  });
+  const before = await chain.assign(proceed, signal);
+  const after = await chain.assign(proceed, signal);
+  await assert.rejects(commit(chain, before, 0), { code: 'FILES_TAKEN_OVER' });
+  await before.giveUp(signal);
+  await commit(chain, after, 0);
+  await after.giveUp(signal);
+  assert.ok(lostAnswers >= 4);
+  model.verify(1);
+});
+
+test('a publication under way may still happen, so its files stay unless it was taken back', async () => {
+  for (const arrives of ['before giving up', 'after giving up', 'never'] as const) {
+    const model = new ChainModel();
+    let late: (() => unknown) | undefined;
+    let cut = false;
+    const chain = model.chain(async (call, act) => {
+      if (call.name === 'publishIfAbsent' && cut) {
+        late = act;
+        throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
+      }
+      if (call.name === 'read' && cut && isCommit(call.path)) throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
+      return act();
+    });
+    const assignment = await chain.assign(proceed, signal);
+    cut = true;
+    await assert.rejects(commit(chain, assignment, 0), { code: 'FILES_STORE_UNAVAILABLE' });
+    if (arrives === 'before giving up') late?.();
+    await assignment.giveUp(signal);
+    if (arrives === 'after giving up') assert.throws(() => late?.(), { code: 'FILES_GONE' });
+    await model.finish(1);
+    model.verify(1);
+  }
+});
+
+test('until a lost answer is decided, the same is sent again, and nothing new is planned', async () => {
+  const model = new ChainModel();
+  const published: string[] = [];
+  let drops = 3;
+  const chain = model.chain(async (call, act) => {
+    if (call.name === 'publishIfAbsent') {
+      published.push(call.path);
+      if (call.path.endsWith('1') && drops-- > 0) throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
+    }
+    return act();
+  });
+  const assignment = await chain.assign(proceed, signal);
+  await commit(chain, assignment, 0);
+  const one = `${COMMITS}/${manifestName(1)}`;
+  assert.deepEqual(published.slice(1), [one, one, one, one]);
+  await assignment.giveUp(signal);
+  model.verify(1);
+});
+
+test('winning a number that was made free again is void, and touches nothing', async () => {
+  const model = new ChainModel({ manifestsKept: 1 });
+  const zombie = model.writer(1);
+  await zombie.runTo('publishIfAbsent', (path) => path.endsWith(manifestName(1)));
+  // Others load the same records, and so much more that the zombie's number is deleted.
+  await model.finish(3);
+  await model.finish(4);
+  assert.equal(model.disk.files.has(`${COMMITS}/${manifestName(1)}`), false);
+  // As if its temporary files had survived: the fence alone must hold.
+  model.disk.create(`${TEMPORARY}/0-id-1/${manifestName(1)}.manifest`);
+  const before = model.disk.under('').filter((path) => !path.startsWith('_millrace/'));
+  await zombie.step();
+  await zombie.runTo('list');
+  await zombie.step();
+  const next = await zombie.next();
+  assert.notEqual(next?.name, 'finish');
+  assert.deepEqual(
+    model.disk.under('').filter((path) => !path.startsWith('_millrace/')),
+    before,
+  );
+});
+
+test('a newest manifest that is not readable stops; an older one is no substitute', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const assignment = await chain.assign(proceed, signal);
+  await commit(chain, assignment, 0);
+  const newest = model.disk.files.get(`${COMMITS}/${manifestName(1)}`);
+  assert.ok(newest);
+  newest.content = newest.content.subarray(0, newest.content.length - 10);
+  await assert.rejects(chain.assign(proceed, signal), { code: 'FILES_MANIFEST_UNREADABLE', decision: 'stop' });
+  assert.deepEqual(await chain.numbers(signal), [0, 1]);
+});
+
+test('a new owner finishes the files of the newest manifest, at the paths it names', async () => {
+  const model = new ChainModel();
+  const writer = model.writer(1);
+  await writer.runTo('finish');
+  await writer.step('kill');
+  assert.equal(model.disk.files.has('type=x/0+1.json'), false);
+  const next = await model.chain().assign(proceed, signal);
+  assert.equal(next.end, 0);
+  assert.equal(String(model.disk.files.get('type=x/0+1.json')?.content), '0\n');
+});
+
+test('cleaning up goes by the number of the claim: a newer owner keeps its files', async () => {
+  const model = new ChainModel();
+  await model.chain().assign(proceed, signal);
+  const slow = model.writer(1);
+  await slow.runTo('list', (path) => path === TEMPORARY);
+  // While the slow writer is about to clean up, another one takes over and stages.
+  const chain = model.chain();
+  const newer = await chain.assign(proceed, signal);
+  const file = await stageRecord(chain, newer, 0);
+  await slow.runTo('publishIfAbsent');
+  assert.ok(model.disk.files.has(file.temporary), 'the files of the newer owner were deleted');
+  await newer.commit({ kind: 'data', resume: 0, end: 0, refused: 0, files: [file] }, signal);
+  assert.equal(String(model.disk.files.get(file.final)?.content), '0\n');
+});
+
+test('cleaning up takes what older claims left behind', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const killed = await chain.assign(proceed, signal);
+  const left = await stageRecord(chain, killed, 0);
+  await chain.assign(proceed, signal);
+  assert.equal(model.disk.files.has(left.temporary), false);
+});
+
+test('a zombie that published just before the claim loses nothing to the clean-up', async () => {
+  const model = new ChainModel();
+  const zombie = model.writer(1);
+  await zombie.runTo('publishIfAbsent', (path) => path.endsWith(manifestName(1)));
+  const claimer = model.writer(1);
+  await claimer.runTo('publishIfAbsent');
+  await zombie.step('kill-after');
+  await claimer.runToEnd();
+  await model.finish(1);
+  model.verify(1);
+});
+
+test('a committed file that is gone stops, unless newer manifests exist', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const assignment = await chain.assign(proceed, signal);
+  await commit(chain, assignment, 0);
+  const manifest = await chain.newest(signal);
+  assert.ok(manifest);
+  model.disk.files.delete('type=x/0+1.json');
+  await assert.rejects(chain.assign(proceed, signal), { code: 'FILES_DATA_MISSING', decision: 'stop' });
+  await commit(chain, assignment, 1);
+  await chain.finish(manifest, signal);
+});
+
+test('the newest 100 manifests are kept', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const assignment = await chain.assign(proceed, signal);
+  for (let offset = 0; offset < 120; offset++) await commit(chain, assignment, offset);
+  await assignment.giveUp(signal);
+  const numbers = await chain.numbers(signal);
+  assert.equal(numbers.at(-1), 120);
+  assert.ok(numbers.length <= 101 && numbers.length >= 100);
+  model.verify(120);
+});
