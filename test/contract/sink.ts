@@ -3,11 +3,11 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { LogRecord, TopicPartition } from '../../src/log/log.ts';
-import { TYPE_HEADER } from '../../src/log/log.ts';
 import type { PartitionWriter, Refusal, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import { TestAdmin } from '../support/admin.ts';
 import { TestClock } from '../support/clock.ts';
+import { recordAt, START } from '../support/records.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 /** One store that outlives the sinks that write to it. */
@@ -23,21 +23,6 @@ export interface SinkHarness {
 }
 
 const PARTITION: TopicPartition = { topic: 'select-color', partition: 0 };
-const HEADERS = { [TYPE_HEADER]: 'select-color' };
-const START = Date.UTC(2026, 10, 22, 12);
-
-/** The event that stands at an offset; the same one each time it is asked for. */
-export function recordAt(offset: number): LogRecord {
-  const timestamp = START + offset;
-  const event = {
-    id: `event-${offset}`,
-    type: 'select-color',
-    timestamp: new Date(timestamp).toISOString(),
-    receivedAt: new Date(timestamp + 5).toISOString(),
-    colorName: 'blue',
-  };
-  return { offset, timestamp, headers: HEADERS, value: Buffer.from(JSON.stringify(event)) };
-}
 
 function records(from: number, count: number): LogRecord[] {
   return Array.from({ length: count }, (_, i) => recordAt(from + i));
