@@ -7,8 +7,6 @@ export interface Operations {
   status(): Promise<Status>;
   /** The configured store that can be searched; `undefined` if there is none. */
   readonly query: EventQuery | undefined;
-  /** Prometheus text exposition. */
-  metrics(): Promise<string>;
   /** Records of a topic as they come, from `from` on, until `signal` is aborted. Throws TOPIC_UNKNOWN. */
   tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord>;
   readonly deadLetters: DeadLetterStore;

@@ -1,0 +1,177 @@
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import swagger from '@fastify/swagger';
+import type { FastifyError } from 'fastify';
+import fastify from 'fastify';
+import type { Assets } from '../support/assets.ts';
+import { loadAssets, replyWithAsset } from '../support/assets.ts';
+import type { Clock } from '../support/clock.ts';
+import { MillraceError } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import { Access, SECURITY_HEADERS } from './access.ts';
+import type { OperationsConfig } from './config.ts';
+import { parseListen } from './config.ts';
+import { operationsErrors, toErrorReply } from './errors.ts';
+import { Metrics } from './metrics.ts';
+import { Questions } from './questions.ts';
+import { registerControlRoutes } from './routes/control.ts';
+import { registerEventRoutes } from './routes/events.ts';
+import { registerLiveRoutes } from './routes/live.ts';
+import type { Server } from './schemas.ts';
+import type { Operations } from './sources.ts';
+import { StatusStream } from './status-stream.ts';
+import { TailStreams } from './tail-stream.ts';
+
+const BODY_BYTES = 512 * 1024;
+const HEADER_BYTES = 16 * 1024;
+/** A few dashboards, tails and scrapes; more is a mistake or an attack. */
+const MOST_CONNECTIONS = 256;
+const RECEIVE_MS = 10_000;
+const KEEP_ALIVE_MS = 5_000;
+const RETRY_AFTER_S = 2;
+
+export interface OperationsServerOptions {
+  readonly config: OperationsConfig;
+  readonly operations: Operations;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface OperationsServer {
+  /** Starts to answer. Rejects with the system's error, such as EADDRINUSE. */
+  listen(): Promise<OperationsAddress>;
+  /** Ends every stream and stops answering. */
+  close(): Promise<void>;
+  /** Answers a request without a socket. */
+  readonly inject: Server['inject'];
+}
+
+export interface OperationsAddress {
+  readonly address: string;
+  readonly port: number;
+  /** Base for requests from this machine, without a slash at its end. */
+  readonly url: string;
+}
+
+/** The server that operators meet: dashboard, operations API, metrics. */
+export function createOperationsServer({
+  config,
+  operations,
+  logger,
+  clock,
+}: OperationsServerOptions): OperationsServer {
+  const server = createServer(new Access(config), logger);
+  const questions = new Questions(clock);
+  const statusStream = new StatusStream({ read: () => questions.ask(() => operations.status()), clock, logger });
+  const tails = new TailStreams(clock);
+
+  server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Millrace operations', version: '1', description: 'Ask and steer a running Millrace.' },
+      ...(config.token === undefined
+        ? {}
+        : {
+            components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+            security: [{ token: [] }],
+          }),
+    },
+  });
+  server.register(async () => {
+    registerEventRoutes(server, { query: operations.query, questions, clock });
+    registerLiveRoutes(server, { operations, questions, statusStream, tails, metrics: new Metrics() });
+    registerControlRoutes(server, {
+      deadLetters: operations.deadLetters,
+      connectors: operations.connectors,
+      questions,
+    });
+    server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+    registerPages(server, loadDashboard());
+  });
+
+  return {
+    async listen() {
+      const { host, port } = parseListen(config.listen);
+      await server.listen({ host, port });
+      const bound = server.server.address() as AddressInfo;
+      return { address: bound.address, port: bound.port, url: urlOf(bound) };
+    },
+    async close() {
+      statusStream.close();
+      tails.close();
+      await server.close();
+    },
+    inject: server.inject.bind(server) as Server['inject'],
+  };
+}
+
+function urlOf({ address, port }: AddressInfo): string {
+  if (address === '0.0.0.0' || address === '::') return `http://127.0.0.1:${port}`;
+  return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+}
+
+function createServer(access: Access, logger: Logger): Server {
+  const server = fastify({
+    bodyLimit: BODY_BYTES,
+    connectionTimeout: 0,
+    forceCloseConnections: true,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: RECEIVE_MS,
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: RECEIVE_MS },
+    routerOptions: { maxParamLength: 512 },
+    // Unknown parameters are faults: a misspelled filter must not silently find everything.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    logger: false,
+  }) as unknown as Server;
+  server.server.maxConnections = MOST_CONNECTIONS;
+  // The schemas describe answers; what is in an event is the sites' own business.
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  server.removeContentTypeParser('text/plain');
+
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    if (request.routeOptions.url !== '/*') reply.header('cache-control', 'no-store');
+    access.check({ method: request.method, route: request.routeOptions.url ?? '', headers: request.headers });
+  });
+  server.setNotFoundHandler(() => {
+    throw operationsErrors.NOT_FOUND('There is nothing here.');
+  });
+  server.setErrorHandler((error, request, reply) => {
+    const answer = toErrorReply(fromFastify(error as FastifyError));
+    if (answer.status >= 500) {
+      const { method, routeOptions } = request;
+      logger.warn({ err: error, method, route: routeOptions.url, code: answer.body.error.code }, 'a question failed');
+    }
+    if (answer.status === 503) reply.header('retry-after', RETRY_AFTER_S);
+    if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
+    return reply.code(answer.status).type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
+  });
+  return server;
+}
+
+/** The framework's own refusals are the caller's mistakes: they get our code, and keep their sentence. */
+function fromFastify(error: FastifyError): Error {
+  if (error instanceof MillraceError) return error;
+  const refused = error.validation !== undefined || (error.statusCode !== undefined && error.statusCode < 500);
+  return refused ? operationsErrors.REQUEST_INVALID(`The request is not valid: ${error.message}.`) : error;
+}
+
+function registerPages(server: Server, assets: Assets): void {
+  server.get('/*', { schema: { hide: true } }, async (request, reply) => {
+    const [pathname = '/'] = request.url.split('?');
+    const asset = assets.get(pathname === '/' ? 'index.html' : pathname.slice(1));
+    if (!asset) throw operationsErrors.NOT_FOUND('There is nothing here.');
+    const { status, headers, body } = replyWithAsset(asset, request.headers['if-none-match']);
+    return reply.code(status).headers(headers).send(body);
+  });
+}
+
+function loadDashboard(): Assets {
+  const uplot = (name: string) => fileURLToPath(import.meta.resolve(`uplot/dist/${name}`));
+  return loadAssets(fileURLToPath(new URL('../../pages/dashboard', import.meta.url)), {
+    extra: [
+      { name: 'uplot.js', file: uplot('uPlot.esm.js'), specifier: 'uplot' },
+      { name: 'uplot.css', file: uplot('uPlot.min.css') },
+    ],
+  });
+}
