@@ -10,9 +10,19 @@ const TOTAL_MS = 60_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 /** How many events may be on their way at once: a visitor who clicks and clicks costs a dead collector no more. */
-const MAX_UNDER_WAY = 8;
+const MAX_UNDER_WAY = 20;
+/** A browser opens six connections to a host: a frozen collector must leave some for the page itself. */
+const MAX_REQUESTS = 3;
+/**
+ * `keepalive` lets an event outlive the page, but Chromium (153, measured) also keeps the
+ * connection of such a request after it was aborted. One that ran into its timeout therefore
+ * never gives its place back; once both are gone events go out without `keepalive`.
+ */
+const MAX_KEPT_ALIVE = 2;
 
 let underWay = 0;
+let requests = 0;
+let keptAlive = 0;
 
 /**
  * Sends an event, and again with the same id while it makes sense. Never rejects and never logs:
@@ -46,15 +56,22 @@ function backoff(attempt: number): number {
   return ceiling / 2 + (ceiling / 2) * Math.random();
 }
 
-async function post(event: SelectColor): Promise<'accepted' | 'refused' | { readonly retryAfterMs: number }> {
+type Answer = 'accepted' | 'refused' | { readonly retryAfterMs: number };
+
+async function post(event: SelectColor): Promise<Answer> {
+  if (requests >= MAX_REQUESTS) return { retryAfterMs: 0 };
+  const keepalive = keptAlive < MAX_KEPT_ALIVE;
+  const timeout = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
+  requests++;
+  if (keepalive) keptAlive++;
   try {
     const response = await fetch('/v1/events', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       // `sentAt` is the only thing that changes: it lets the collector correct this clock's skew.
       body: JSON.stringify({ ...event, sentAt: new Date().toISOString() }),
-      keepalive: true,
-      signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
+      keepalive,
+      signal: timeout,
     });
     void response.body?.cancel().catch(() => {});
     if (response.ok) return 'accepted';
@@ -63,6 +80,9 @@ async function post(event: SelectColor): Promise<'accepted' | 'refused' | { read
   } catch {
     // Unreachable, cut off or too slow: a try again may do.
     return { retryAfterMs: 0 };
+  } finally {
+    requests--;
+    if (keepalive && !timeout.aborted) keptAlive--;
   }
 }
 

@@ -10,6 +10,12 @@ import { until } from '../support/until.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
+/**
+ * A page that waited for its collector would hold the main thread for as long as the collector
+ * hangs, seconds; a busy machine alone stretches an honest task to some hundred milliseconds.
+ */
+const BLOCKED_MS = 1_000;
+
 function reply(response: ServerResponse, status: number, headers = {}, body = ''): void {
   response.writeHead(status, headers).end(body);
 }
@@ -70,7 +76,8 @@ async function assertUsable({ page, observed }: Visit): Promise<void> {
   assert.equal(await page.textContent('h1'), '어떤 색을 가장 좋아하세요?');
   await choose(page, '둘째', 'gold');
   assert.equal(await page.textContent('#thanks'), '둘째 님, 고맙습니다. 고른 색은 금색!');
-  assert.deepEqual(await observed.longTasks(), []);
+  const blocked = (await observed.longTasks()).filter((ms) => ms >= BLOCKED_MS);
+  assert.deepEqual(blocked, []);
   assertQuiet(observed);
 }
 
@@ -243,15 +250,15 @@ browserTest('with a collector that nothing listens for any more the page works o
 });
 
 browserTest('with a collector that takes requests and never answers the page works on', async (browser, t) => {
-  let cut = 0;
-  const frozen = await visit(browser, t, (request) => {
-    request.socket.on('close', () => cut++);
-  });
+  const frozen = await visit(browser, t, () => {});
   await choose(frozen.page, 'Ada', 'crimson');
   await until('the frozen collector got the event', () => frozen.site.events.length === 1);
   await assertUsable(frozen);
-  await until('it was let go and asked again', () => cut >= 1 && frozen.site.events.length >= 3);
-  assert.equal(frozen.site.events.filter(({ userName }) => userName === 'Ada').length >= 1, true);
+  const ofAda = () => frozen.site.events.filter(({ userName }) => userName === 'Ada');
+  await until('the request was given up and sent again', () => ofAda().length >= 3);
+  assert.equal(new Set(ofAda().map(({ id }) => id)).size, 1);
+  // Requests that hang must not use up the browser's six connections to the host.
+  await frozen.page.reload({ timeout: 2_000 });
   assertQuiet(frozen.observed);
 });
 
@@ -274,8 +281,9 @@ browserTest('a visitor who clicks and clicks holds only so many requests open', 
     for (let clicks = 0; clicks < 50; clicks++) document.querySelector<HTMLButtonElement>('.send')?.click();
   });
   await frozen.page.locator('#journey').waitFor({ state: 'hidden' });
-  await until('the requests have come', () => frozen.site.requests > 0);
-  assert.ok(frozen.site.requests <= 8, String(frozen.site.requests));
+  await until('the requests have come', () => frozen.site.requests >= 3);
+  assert.equal(frozen.site.requests, 3);
+  await frozen.page.reload({ timeout: 2_000 });
   assertQuiet(frozen.observed);
 });
 
