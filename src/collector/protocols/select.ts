@@ -93,14 +93,12 @@ function parseQuery(query: string): SelectQuery | undefined {
 
 /** Stands for a value that cannot be decoded; no decoded value holds a lone surrogate. */
 const UNREADABLE = '\uD800';
-const NEEDS_DECODING = /[^ -$&-*,-~]/;
+const ENCODED = /[%+]/;
 
 function decode(text: string): string {
-  if (!NEEDS_DECODING.test(text)) return text;
-  // Node reads the bytes of a URL as Latin-1; a client that does not encode sends UTF-8.
-  const utf8 = Buffer.from(text.replaceAll('+', ' '), 'latin1').toString();
+  if (!ENCODED.test(text)) return text;
   try {
-    return decodeURIComponent(utf8);
+    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return UNREADABLE;
   }
