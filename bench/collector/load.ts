@@ -1,0 +1,85 @@
+/** The load: connections that each send a request, wait for the reply, and send the next. */
+import net from 'node:net';
+import type { LoadOrder, LoadReport, Workload } from './messages.ts';
+import { BATCH_EVENTS, CONNECTIONS } from './messages.ts';
+
+/** Different requests that take turns; enough that no cache of the server holds them all. */
+const DISTINCT = 4096;
+const COLORS = ['red', 'orange', 'yellow', 'green', 'blue', 'indigo', 'violet', '%EB%B9%A8%EA%B0%95'];
+
+function userAgent(n: number): string {
+  const version = `${100 + (n % 40)}.0.${n % 7}.0`;
+  return `Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version} Safari/537.36`;
+}
+
+function requests(workload: Workload): Buffer[] {
+  return Array.from({ length: workload === 'select' ? DISTINCT : DISTINCT / 32 }, (_, n) => {
+    const common = `Host: localhost\r\nUser-Agent: ${userAgent(n)}\r\nAccept: */*\r\nOrigin: https://example.com\r\n`;
+    if (workload === 'select') {
+      return Buffer.from(`GET /api/select?color=${COLORS[n % COLORS.length]}&user=user${n} HTTP/1.1\r\n${common}\r\n`);
+    }
+    const events = Array.from({ length: BATCH_EVENTS }, (_, m) => ({
+      ...{ type: 'select-color', id: `load-${n}-${m}`, timestamp: new Date().toISOString() },
+      ...{ userName: `user${n * m}`, colorName: COLORS[m % COLORS.length], page: `https://example.com/shop/${m}` },
+      properties: { position: m, ratio: m / 7, visible: m % 2 === 0 },
+    }));
+    const body = Buffer.from(JSON.stringify(events));
+    const head = `POST /v1/events HTTP/1.1\r\n${common}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    return Buffer.concat([Buffer.from(head), body]);
+  });
+}
+
+async function run({ host, port, workload, warmUpMs, measureMs }: LoadOrder): Promise<LoadReport> {
+  const messages = requests(workload);
+  const latencies: number[] = [];
+  const sockets: net.Socket[] = [];
+  let [next, acknowledged, refused, measuring, stopping] = [0, 0, 0, false, false];
+
+  const open = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect({ host, port, noDelay: true });
+      let sentAt = 0;
+      const send = () => {
+        sentAt = performance.now();
+        socket.write(messages[next++ % messages.length]!);
+      };
+      socket.on('connect', send);
+      // Replies without a body, one at a time: a chunk that ends a head ends the reply.
+      socket.on('data', (chunk: Buffer) => {
+        if (chunk.readUInt32BE(chunk.length - 4) !== 0x0d0a0d0a) return;
+        if (measuring) latencies.push(performance.now() - sentAt);
+        if (chunk.toString('latin1', 9, 12) === '204') acknowledged++;
+        else refused++;
+        if (stopping) socket.end(resolve);
+        else send();
+      });
+      socket.on('error', reject);
+      sockets.push(socket);
+    });
+
+  const all = Promise.all(Array.from({ length: CONNECTIONS }, open));
+  await sleep(warmUpMs);
+  process.send?.('started');
+  measuring = true;
+  const start = performance.now();
+  await sleep(measureMs);
+  measuring = false;
+  const seconds = (performance.now() - start) / 1000;
+  process.send?.('measured');
+  stopping = true;
+  await all;
+  latencies.sort((a, b) => a - b);
+  const quantile = (q: number) => latencies[Math.floor(q * latencies.length)] ?? 0;
+  return {
+    ...{ requests: latencies.length, seconds, acknowledged, refused },
+    ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) },
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+process.on('message', (order: LoadOrder) => {
+  run(order).then((report) => process.send?.(report, () => process.exit(0)));
+});
