@@ -6,14 +6,21 @@
  * may be written as `128MiB` or `10m`), `secret` (never shown), `choice` (exactly one of the
  * properties), `optional` (may be absent; any other field without a default is required).
  */
-import type { Static, TSchema } from 'typebox';
-import { Type } from 'typebox';
+import type { Static, TSchema, TUnsafe } from 'typebox';
 
 /** What every field says of itself. */
 interface About<T> {
   /** One sentence without a full stop at its end. */
   readonly description: string;
   readonly default?: T;
+}
+
+/**
+ * A schema with a type of its own. TypeBox gives the types only: its code would cost each thread
+ * more memory than everything else in it, and a definition is plain data.
+ */
+function unsafe<T>(schema: object): TUnsafe<T> {
+  return schema as TUnsafe<T>;
 }
 
 interface Bounds {
@@ -23,33 +30,33 @@ interface Bounds {
 
 /** A number of bytes: `4096`, or `64KiB`, `128MiB`, `2GiB`. */
 export function bytes(about: About<number> & Bounds) {
-  return Type.Unsafe<number>({ type: 'integer', unit: 'bytes', minimum: 0, ...about });
+  return unsafe<number>({ type: 'integer', unit: 'bytes', minimum: 0, ...about });
 }
 
 /** A time in milliseconds, written with its unit: `250ms`, `10s`, `5m`, `24h`, `7d`. */
 export function duration(about: About<number> & Bounds) {
-  return Type.Unsafe<number>({ type: 'number', unit: 'duration', minimum: 0, ...about });
+  return unsafe<number>({ type: 'number', unit: 'duration', minimum: 0, ...about });
 }
 
 export function integer(about: About<number> & Bounds) {
-  return Type.Unsafe<number>({ type: 'integer', ...about });
+  return unsafe<number>({ type: 'integer', ...about });
 }
 
 export function boolean(about: About<boolean>) {
-  return Type.Unsafe<boolean>({ type: 'boolean', ...about });
+  return unsafe<boolean>({ type: 'boolean', ...about });
 }
 
 export function text(about: About<string> & { readonly pattern?: string; readonly secret?: true }) {
-  return Type.Unsafe<string>({ type: 'string', minLength: 1, ...about });
+  return unsafe<string>({ type: 'string', minLength: 1, ...about });
 }
 
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[], about: About<NoInfer<T>>) {
-  return Type.Unsafe<T>({ type: 'string', enum: words, ...about });
+  return unsafe<T>({ type: 'string', enum: words, ...about });
 }
 
 export function list<T extends TSchema>(items: T, about: About<readonly Static<T>[]> & { readonly minItems?: number }) {
-  return Type.Unsafe<readonly Static<T>[]>({ type: 'array', items, ...about });
+  return unsafe<readonly Static<T>[]>({ type: 'array', items, ...about });
 }
 
 /** Named entries of one kind, such as topics. */
@@ -57,12 +64,12 @@ export function mapOf<T extends TSchema>(
   entries: T,
   about: About<Readonly<Record<string, unknown>>> & { readonly namePattern?: string },
 ) {
-  return Type.Unsafe<Readonly<Record<string, Static<T>>>>({ type: 'object', additionalProperties: entries, ...about });
+  return unsafe<Readonly<Record<string, Static<T>>>>({ type: 'object', additionalProperties: entries, ...about });
 }
 
 /** A group of fields; unknown names in it are faults. */
 export function section<T extends Record<string, TSchema>>(fields: T, about: { readonly description: string }) {
-  return Type.Unsafe<{ readonly [K in keyof T]: Static<T[K]> }>({
+  return unsafe<{ readonly [K in keyof T]: Static<T[K]> }>({
     type: 'object',
     properties: fields,
     additionalProperties: false,
@@ -75,7 +82,7 @@ export function choice<T extends Record<string, TSchema>>(
   sections: T,
   about: { readonly description: string; readonly default?: Readonly<Record<string, unknown>> },
 ) {
-  return Type.Unsafe<Choice<T>>({
+  return unsafe<Choice<T>>({
     type: 'object',
     properties: sections,
     additionalProperties: false,
@@ -86,7 +93,7 @@ export function choice<T extends Record<string, TSchema>>(
 
 /** The same field, which may be left out and then has no value. */
 export function optional<T extends TSchema>(field: T) {
-  return Type.Unsafe<Static<T> | undefined>({ ...field, optional: true });
+  return unsafe<Static<T> | undefined>({ ...field, optional: true });
 }
 
 type Choice<T extends Record<string, TSchema>> = {

@@ -32,7 +32,10 @@ export class MillraceError extends Error {
 }
 
 /** Makes an error of one code; `message` is one sentence on what happened. */
-export type ErrorMaker = (message: string, options?: ErrorOptions) => MillraceError;
+export interface ErrorMaker {
+  (message: string, options?: ErrorOptions): MillraceError;
+  readonly meaning: ErrorMeaning;
+}
 
 /**
  * One table of coded errors becomes one maker a code: `errors.LOG_IN_USE('…')`.
@@ -42,8 +45,8 @@ export function defineErrors<const T extends Readonly<Record<string, ErrorMeanin
   table: T,
 ): Readonly<Record<keyof T & string, ErrorMaker>> {
   const makers = Object.entries(table).map(([code, meaning]) => {
-    const make: ErrorMaker = (message, options) => new MillraceError(code, meaning, message, options);
-    return [code, make] as const;
+    const make = (message: string, options?: ErrorOptions) => new MillraceError(code, meaning, message, options);
+    return [code, Object.assign(make, { meaning })] as const;
   });
   return Object.fromEntries(makers) as Record<keyof T & string, ErrorMaker>;
 }
