@@ -1,0 +1,262 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Page } from '../collector/handler.ts';
+import type { Collector } from '../collector/server.ts';
+import { createCollector } from '../collector/server.ts';
+import { Delivery } from '../delivery/delivery.ts';
+import { groupOf } from '../loader/connector.ts';
+import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
+import type { EmbeddedLog } from '../log/embedded/open.ts';
+import { openEmbeddedLog } from '../log/embedded/open.ts';
+import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
+import type { OperationsServer } from '../operations/server.ts';
+import { createOperationsServer } from '../operations/server.ts';
+import { tail } from '../operations/tail.ts';
+import type { EventQuery } from '../sinks/event-query.ts';
+import { startQueryThread } from '../sinks/query-thread.ts';
+import { sqliteTablePath } from '../sinks/table/index.ts';
+import { loadAssets, replyWithAsset } from '../support/assets.ts';
+import { systemClock } from '../support/clock.ts';
+import { messageOf } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import { createLogger } from '../support/logger.ts';
+import type { LoadedConfiguration } from './configuration.ts';
+import { eventSchemas, eventTopics, sinkKind } from './configuration.ts';
+import { ConnectorHost } from './connector-thread.ts';
+import type { Configuration } from './definition.ts';
+import { ProgressTracker } from './progress.ts';
+import { announce, withdraw } from './running.ts';
+import { StatusSource } from './status-source.ts';
+
+/** How long each step of a stop may take, in milliseconds. */
+const STOP = { drainHttp: 5_000, flush: 10_000, connectors: 12_000 };
+/** Longest answer to a question about stored events. */
+const QUERY_DEADLINE_MS = 10_000;
+
+/** The running program. */
+export interface Millrace {
+  /** Base addresses, with the ports that were really taken. */
+  readonly collector: string;
+  readonly operations: string;
+  /** Settles when a part failed beyond repair: the program then has to stop. */
+  readonly failed: Promise<Error>;
+  /** Stops in order; resolves to the number of acknowledged events that are not safe. */
+  stop(): Promise<number>;
+}
+
+/**
+ * Everything in one process: collector, embedded log, a thread a connector, operations.
+ * Starts from the stores up, so that nothing is taken that can't be kept; stops the other way.
+ */
+export async function startMillrace(loaded: LoadedConfiguration, logger?: Logger): Promise<Millrace> {
+  const program = new Program(loaded, logger ?? createLogger(loaded.configuration.logging));
+  try {
+    return await program.start();
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
+}
+
+class Program {
+  readonly #loaded: LoadedConfiguration;
+  readonly #configuration: Configuration;
+  readonly #logger: Logger;
+  readonly #data: string;
+  #log: EmbeddedLog | undefined;
+  #connectors: readonly ConnectorHost[] = [];
+  #delivery: Delivery | undefined;
+  #collector: Collector | undefined;
+  #query: EventQuery | undefined;
+  #deadLetters: LogDeadLetterStore | undefined;
+  #operations: OperationsServer | undefined;
+
+  constructor(loaded: LoadedConfiguration, logger: Logger) {
+    this.#loaded = loaded;
+    this.#configuration = loaded.configuration;
+    this.#logger = logger;
+    this.#data = path.resolve(loaded.configuration.data);
+  }
+
+  async start(): Promise<Millrace> {
+    mkdirSync(this.#data, { recursive: true });
+    const failure = Promise.withResolvers<Error>();
+    const log = await this.#openLog(failure.resolve);
+    this.#connectors = this.#startConnectors(log);
+    const progress = new ProgressTracker(
+      log.admin,
+      this.#connectors.map(({ name, kind, topics }) => ({
+        name,
+        topics,
+        store: kind === 'files' ? 'files' : 'search',
+      })),
+    );
+    this.#delivery = this.#createDelivery(log, progress);
+    this.#collector = this.#createCollector(this.#delivery, progress);
+    const { port } = await this.#collector.listen();
+    const operations = await this.#startOperations(log, this.#collector, this.#delivery);
+    announce(this.#data, { pid: process.pid, operations });
+    return {
+      collector: addressOf(this.#configuration.collector.listen, port),
+      operations,
+      failed: failure.promise,
+      stop: () => this.stop(),
+    };
+  }
+
+  async stop(): Promise<number> {
+    const step = async <T>(name: string, work: (() => Promise<T>) | undefined): Promise<T | undefined> => {
+      try {
+        return await work?.();
+      } catch (error) {
+        this.#logger.error({ step: name, error: messageOf(error) }, 'a step of the stop failed');
+        return undefined;
+      }
+    };
+    const [collector, delivery, log] = [this.#collector, this.#delivery, this.#log];
+    await step('collector', collector && (() => stopCollector(collector)));
+    const unsafe = await step('delivery', delivery && (() => delivery.drain(STOP.flush)));
+    await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
+    await step('operations', this.#operations && (() => this.#operations!.close()));
+    await step('queries', this.#query && (() => this.#query!.close()));
+    await step('dead letters', this.#deadLetters && (() => this.#deadLetters!.close()));
+    await step('log', log && (() => log.close()));
+    if (log) withdraw(this.#data);
+    return unsafe ?? 0;
+  }
+
+  async #openLog(onFailure: (error: Error) => void): Promise<EmbeddedLog> {
+    const log = await openEmbeddedLog({
+      directory: path.join(this.#data, 'log'),
+      config: this.#configuration.log.embedded,
+      logger: this.#configuration.logging,
+      onFailure,
+    });
+    this.#log = log;
+    for (const { name, partitions } of eventTopics(this.#configuration))
+      await log.admin.createTopic(name, { partitions });
+    await log.admin.createTopic(COLLECTOR_DEAD_LETTERS, { partitions: 1 });
+    for (const name of Object.keys(this.#configuration.connectors)) {
+      await log.admin.createTopic(deadLetterTopic(name), { partitions: 1 });
+      await log.admin.createTopic(replayTopic(name), { partitions: 1 });
+    }
+    log.protect(Object.keys(this.#configuration.connectors).map(groupOf));
+    return log;
+  }
+
+  #startConnectors(log: EmbeddedLog): ConnectorHost[] {
+    const topics = eventTopics(this.#configuration);
+    const named = topics.flatMap(({ types }) => types);
+    return Object.entries(this.#configuration.connectors).map(([name, connector]) => {
+      const kind = sinkKind(connector);
+      const data = () => ({
+        name,
+        kind,
+        sinkConfig: connector[kind],
+        loaderConfig: connector.loader,
+        topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
+        namedTypes: named,
+        dataDirectory: this.#data,
+        log: log.share(),
+        logging: this.#configuration.logging,
+      });
+      return new ConnectorHost(data, this.#logger);
+    });
+  }
+
+  #createDelivery(log: EmbeddedLog, progress: ProgressTracker): Delivery {
+    const { collector, delivery } = this.#configuration;
+    return new Delivery({
+      producer: log.producer(),
+      config: delivery,
+      acknowledge: collector.acknowledge,
+      deliveryTimeoutMs: collector.deliveryTimeout,
+      clock: systemClock,
+      logger: this.#logger.child({ part: 'delivery' }),
+      ...(this.#hasDemo
+        ? { onDelivered: (to, { baseOffset }, events) => progress.delivered(to, baseOffset, events) }
+        : {}),
+    });
+  }
+
+  get #hasDemo(): boolean {
+    return this.#configuration.collector.demo ?? true;
+  }
+
+  #createCollector(delivery: Delivery, progress: ProgressTracker): Collector {
+    return createCollector({
+      config: this.#configuration.collector,
+      topics: Object.fromEntries(eventTopics(this.#configuration).map(({ name, types }) => [name, { types }])),
+      schemas: eventSchemas(this.#loaded),
+      intake: delivery,
+      clock: systemClock,
+      logger: this.#logger.child({ part: 'collector' }),
+      ...(this.#hasDemo ? { pages: demoPages(), progress: (id) => progress.of(id) } : {}),
+    });
+  }
+
+  async #startOperations(log: EmbeddedLog, collector: Collector, delivery: Delivery): Promise<string> {
+    const configuration = this.#configuration;
+    const table = Object.values(configuration.connectors).find((connector) => connector.table)?.table;
+    this.#query =
+      table && startQueryThread({ kind: 'sqlite', path: sqliteTablePath(table.sqlite, this.#data) }, QUERY_DEADLINE_MS);
+    this.#deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
+    const status = new StatusSource({
+      log,
+      collector,
+      delivery,
+      connectors: this.#connectors,
+      topics: eventTopics(configuration),
+      bufferLimitBytes: configuration.delivery.bufferBytes,
+    });
+    const find = (name: string) => status.connector(name);
+    this.#operations = createOperationsServer({
+      config: configuration.operations,
+      clock: systemClock,
+      logger: this.#logger.child({ part: 'operations' }),
+      operations: {
+        status: () => status.read(),
+        query: this.#query,
+        deadLetters: this.#deadLetters,
+        tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
+        connectors: {
+          pause: (name) => find(name).pause(),
+          resume: (name) => find(name).resume(),
+          restart: (name) => find(name).restart(),
+        },
+      },
+    });
+    const { url } = await this.#operations.listen();
+    return url;
+  }
+}
+
+async function stopCollector(collector: Collector): Promise<void> {
+  collector.stopAccepting();
+  await collector.drain(AbortSignal.timeout(STOP.drainHttp));
+  await collector.close();
+}
+
+/** Where a person reaches the collector from this machine. */
+function addressOf(listen: string, port: number): string {
+  const host = listen.slice(0, listen.lastIndexOf(':'));
+  return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${port}`;
+}
+
+const DEMO_SECURITY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/** The demo page and what belongs to it, by path. */
+function demoPages(): (path: string) => Page | undefined {
+  const assets = loadAssets(path.join(import.meta.dirname, '../../pages/demo'));
+  return (asked) => {
+    const asset = assets.get(asked === '/' ? 'index.html' : asked.slice(1));
+    if (!asset) return undefined;
+    const { headers, body } = replyWithAsset(asset, undefined);
+    return {
+      body: body ?? Buffer.alloc(0),
+      headers: { ...headers, 'content-security-policy': DEMO_SECURITY, 'x-content-type-options': 'nosniff' },
+    };
+  };
+}

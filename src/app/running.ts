@@ -1,0 +1,31 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** How another command finds the program that runs on a data directory. */
+export interface RunningProgram {
+  readonly pid: number;
+  /** Base address of the operations API. */
+  readonly operations: string;
+}
+
+const FILE = 'running.json';
+
+export function announce(dataDirectory: string, program: RunningProgram): void {
+  writeFileSync(path.join(dataDirectory, FILE), `${JSON.stringify(program)}\n`, { mode: 0o600 });
+}
+
+export function withdraw(dataDirectory: string): void {
+  rmSync(path.join(dataDirectory, FILE), { force: true });
+}
+
+/** The program that announced itself here; it may have died since, so it has to be asked. */
+export function findRunning(dataDirectory: string): RunningProgram | undefined {
+  try {
+    const { pid, operations } = JSON.parse(
+      readFileSync(path.join(dataDirectory, FILE), 'utf8'),
+    ) as Partial<RunningProgram>;
+    return typeof pid === 'number' && typeof operations === 'string' ? { pid, operations } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import type { Call, Command } from './command.ts';
+import { cliErrors, EXIT } from './command.ts';
+import { printable } from './output.ts';
+import type { Target } from './target.ts';
+import { openTarget } from './target.ts';
+
+/** How many dead letters a list shows when it is not told. */
+const DEFAULT_LIMIT = 20;
+const MOST = 1000;
+
+export const deadletters: Command = {
+  name: 'deadletters',
+  summary: 'List, show or replay what was refused',
+  positionals: 'list|show ID|replay CONNECTOR [ID…]',
+  mostPositionals: 100,
+  options: {
+    of: { type: 'string', value: 'NAME', description: 'list: only those of this connector, or of "collector"' },
+    limit: { type: 'string', short: 'n', value: 'N', description: `list: the newest N (default ${DEFAULT_LIMIT})` },
+  },
+  details: [
+    'replay gives a connector its dead letters once more: all that were not replayed yet, or those named.',
+    'Asks the running program, else opens the data itself. Exit code 1 if the one asked for is not there.',
+  ].join('\n'),
+  async run(call) {
+    const [action = 'list', ...words] = call.positionals;
+    const work = { list, show, replay }[action];
+    if (!work) throw cliErrors.USAGE(`millrace deadletters: write "list", "show ID" or "replay CONNECTOR".`);
+    const target = await openTarget(call.loadValid());
+    try {
+      return await work(call, target, words);
+    } finally {
+      await target.close();
+    }
+  },
+};
+
+async function list({ values, output }: Call, target: Target): Promise<number> {
+  const limit = Number(values['limit'] ?? DEFAULT_LIMIT);
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
+    throw cliErrors.USAGE(`--limit takes a number from 1 to ${MOST}.`);
+  const of = values['of'];
+  const found = await target.deadLetters.list({ limit, ...(typeof of === 'string' ? { refusedBy: of } : {}) });
+  if (output.json) output.value(found);
+  else
+    output.table(
+      ['ID', 'WHEN', 'CODE', 'REASON'],
+      found.map(({ id, at, code, reason }) => [id, new Date(at).toISOString(), code, reason]),
+    );
+  return EXIT.good;
+}
+
+async function show({ output }: Call, target: Target, [id]: readonly string[]): Promise<number> {
+  if (id === undefined) throw cliErrors.USAGE('millrace deadletters show: name the ID of one.');
+  const letter = await target.deadLetters.show(id);
+  if (!letter) {
+    output.note(`There is no dead letter ${printable(id)}.`);
+    return EXIT.failed;
+  }
+  if (output.json) output.value(letter);
+  else
+    for (const [name, value] of Object.entries(letter))
+      output.line(`${name}: ${printable(typeof value === 'string' ? value : JSON.stringify(value))}`);
+  return EXIT.good;
+}
+
+async function replay({ output }: Call, target: Target, [connector, ...ids]: readonly string[]): Promise<number> {
+  if (connector === undefined) throw cliErrors.USAGE('millrace deadletters replay: name the connector.');
+  const replayed = await target.deadLetters.replay({ refusedBy: connector, ...(ids.length > 0 ? { ids } : {}) });
+  if (output.json) output.value({ replayed });
+  else output.line(`${replayed} dead letters are on their way to ${connector} again.`);
+  return EXIT.good;
+}

@@ -1,0 +1,148 @@
+import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import type { LoadedConfiguration } from '../app/configuration.ts';
+import { findRunning } from '../app/running.ts';
+import { formatBytes } from '../config/units.ts';
+import { messageOf } from '../support/errors.ts';
+import type { Command } from './command.ts';
+import { EXIT } from './command.ts';
+import { printFaults } from './run.ts';
+import { requireProgram } from './target.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly state: 'good' | 'warning' | 'bad';
+  readonly found: string;
+  /** What to do, unless it is good. */
+  readonly help?: string;
+}
+
+/** Below this much free space on the data's disk a burst can't be absorbed for long. */
+const LITTLE_SPACE_BYTES = 2 ** 30;
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'Check configuration, disk, ports and stores, and say what to do',
+  details: 'Exit code 1 if something is bad, 2 if it is the configuration.',
+  async run({ output, load }) {
+    const loaded = load();
+    printFaults(loaded, output);
+    if (loaded.faults.length > 0) return EXIT.usage;
+    const findings = [await checkNode(), ...checkDisk(loaded), ...(await checkProgram(loaded))];
+    for (const { check, state, found, help } of findings) {
+      if (output.json) output.value({ check, state, found, help });
+      else {
+        const colour = ({ good: 'green', warning: 'yellow', bad: 'red' } as const)[state];
+        output.line(`${output.style(colour, state.padEnd(7))}  ${check}: ${found}${help ? `\n         ${help}` : ''}`);
+      }
+    }
+    return findings.some(({ state }) => state === 'bad') ? EXIT.failed : EXIT.good;
+  },
+};
+
+async function checkNode(): Promise<Finding> {
+  const { DatabaseSync } = await import('node:sqlite');
+  const database = new DatabaseSync(':memory:');
+  const row = database.prepare('SELECT sqlite_version() AS version').get() as { version: string };
+  database.close();
+  return { check: 'runtime', state: 'good', found: `Node ${process.versions.node}, SQLite ${row.version}` };
+}
+
+function checkDisk({ configuration }: LoadedConfiguration): Finding[] {
+  const data = path.resolve(configuration.data);
+  try {
+    mkdirSync(data, { recursive: true });
+    accessSync(data, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    return [
+      {
+        check: 'data',
+        state: 'bad',
+        found: messageOf(error),
+        help: 'Make the directory writable for this user, or set "data" to another one.',
+      },
+    ];
+  }
+  const { bavail, bsize } = statfsSync(data);
+  const free = bavail * bsize;
+  const little = free < LITTLE_SPACE_BYTES;
+  return [
+    { check: 'data', state: 'good', found: `${data} can be written` },
+    {
+      check: 'disk',
+      state: little ? 'warning' : 'good',
+      found: `${formatBytes(Math.floor(free / 2 ** 20) * 2 ** 20)} free`,
+      ...(little ? { help: 'Free some space: when the disk is full, the collector answers 503.' } : {}),
+    },
+  ];
+}
+
+/** Either a program runs, and is asked; or none does, and then the ports must be free. */
+async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
+  const { configuration } = loaded;
+  const data = path.resolve(configuration.data);
+  if (findRunning(data)) {
+    try {
+      const { connectors, collector } = await (await requireProgram(loaded)).status();
+      return [
+        { check: 'program', state: 'good', found: 'runs' },
+        collector.ready
+          ? { check: 'collector', state: 'good', found: 'takes events' }
+          : {
+              check: 'collector',
+              state: 'bad',
+              found: 'takes no events now',
+              help: 'See "millrace status" and the log lines of the program.',
+            },
+        ...connectors.map(({ name, state, lag, lastError }): Finding => {
+          const found = `${state}, lag ${lag}${lastError ? `, last error: ${lastError.message}` : ''}`;
+          const bad = state === 'FAILED';
+          return {
+            check: `connector ${name}`,
+            state: bad ? 'bad' : 'good',
+            found,
+            ...(bad ? { help: `Mend the cause, then "millrace connectors restart ${name}".` } : {}),
+          };
+        }),
+      ];
+    } catch (error) {
+      return [
+        {
+          check: 'program',
+          state: 'warning',
+          found: messageOf(error),
+          help: 'It was not stopped in order; start it again with "millrace up": it recovers by itself.',
+        },
+      ];
+    }
+  }
+  const ports = await Promise.all([
+    checkPort('collector port', configuration.collector.listen),
+    checkPort('operations port', configuration.operations.listen),
+  ]);
+  const log = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
+  return [{ check: 'program', state: 'good', found: `does not run; the log ${log}` }, ...ports];
+}
+
+async function checkPort(check: string, listen: string): Promise<Finding> {
+  const at = listen.lastIndexOf(':');
+  const [host, port] = [listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(listen.slice(at + 1))];
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port }, resolve);
+    });
+    return { check, state: 'good', found: `${listen} is free` };
+  } catch (error) {
+    return {
+      check,
+      state: 'bad',
+      found: messageOf(error),
+      help: 'Stop what listens there, or set "listen" to another port.',
+    };
+  } finally {
+    server.close();
+  }
+}

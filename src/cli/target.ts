@@ -1,0 +1,146 @@
+import path from 'node:path';
+import type { LoadedConfiguration } from '../app/configuration.ts';
+import { eventTopics } from '../app/configuration.ts';
+import { findRunning } from '../app/running.ts';
+import { openEmbeddedLog } from '../log/embedded/open.ts';
+import type { Log } from '../log/log.ts';
+import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
+import type { DeadLetter, DeadLetterStore, TailedRecord, TailStart } from '../operations/sources.ts';
+import type { Status } from '../operations/status.ts';
+import { tail } from '../operations/tail.ts';
+import { systemClock } from '../support/clock.ts';
+import { fromPlainError } from '../support/errors.ts';
+import { cliErrors } from './command.ts';
+
+/** Longest wait for one answer of the running program. */
+const ANSWER_MS = 10_000;
+/** Longest wait for a sign of life. */
+const ALIVE_MS = 1_000;
+
+/** What a command works on: the running program, or the data itself where none runs. */
+export interface Target {
+  tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord>;
+  readonly deadLetters: DeadLetterStore;
+  close(): Promise<void>;
+}
+
+/** The program that runs on the configured data, else the data. */
+export async function openTarget(loaded: LoadedConfiguration): Promise<Target> {
+  return (await findProgram(loaded)) ?? (await openData(loaded));
+}
+
+/** The running program, or NOT_REACHABLE. */
+export async function requireProgram(loaded: LoadedConfiguration): Promise<ProgramClient> {
+  const program = await findProgram(loaded);
+  if (program) return program;
+  throw cliErrors.NOT_REACHABLE(`No program runs on ${path.resolve(loaded.configuration.data)}.`);
+}
+
+async function findProgram({ configuration }: LoadedConfiguration): Promise<ProgramClient | undefined> {
+  const running = findRunning(path.resolve(configuration.data));
+  if (!running) return undefined;
+  const client = new ProgramClient(running.operations, configuration.operations.token);
+  return (await client.isAlive()) ? client : undefined;
+}
+
+async function openData({ configuration }: LoadedConfiguration): Promise<Target> {
+  const log: Log = await openEmbeddedLog({
+    directory: path.resolve(configuration.data, 'log'),
+    config: configuration.log.embedded,
+    logger: { ...configuration.logging, level: 'error' },
+  });
+  for (const { name, partitions } of eventTopics(configuration)) await log.admin.createTopic(name, { partitions });
+  const deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
+  return {
+    tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
+    deadLetters,
+    close: async () => {
+      await deadLetters.close();
+      await log.close();
+    },
+  };
+}
+
+/** The operations API of a running program, as the commands use it. */
+export class ProgramClient implements Target {
+  readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(base: string, token: string | undefined) {
+    this.#base = base;
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  async isAlive(): Promise<boolean> {
+    try {
+      const response = await fetch(`${this.#base}/health`, {
+        headers: this.#headers,
+        signal: AbortSignal.timeout(ALIVE_MS),
+      });
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+
+  status(): Promise<Status> {
+    return this.#ask<Status>('GET', '/api/status');
+  }
+
+  async control(connector: string, action: 'pause' | 'resume' | 'restart'): Promise<void> {
+    await this.#ask('POST', `/api/connectors/${encodeURIComponent(connector)}/${action}`);
+  }
+
+  readonly deadLetters: DeadLetterStore = {
+    list: async ({ refusedBy, limit }) => {
+      const of = refusedBy === undefined ? '' : `&refusedBy=${encodeURIComponent(refusedBy)}`;
+      const { deadLetters } = await this.#ask<{ deadLetters: DeadLetter[] }>(
+        'GET',
+        `/api/dead-letters?limit=${limit}${of}`,
+      );
+      return deadLetters;
+    },
+    show: (id) => this.#ask<DeadLetter>('GET', `/api/dead-letters/${encodeURIComponent(id)}`),
+    replay: async (filter) => {
+      const { replayed } = await this.#ask<{ replayed: number }>('POST', '/api/dead-letters/replay', filter);
+      return replayed;
+    },
+  };
+
+  /** Newline-delimited JSON, one record a line, until the signal. */
+  async *tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord> {
+    const response = await fetch(`${this.#base}/api/tail/${encodeURIComponent(topic)}?from=${from}`, {
+      headers: this.#headers,
+      signal,
+    });
+    if (!response.ok || !response.body) throw await failureOf(response);
+    let rest = '';
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines.filter(Boolean)) {
+        const { value, ...record } = JSON.parse(line) as Omit<TailedRecord, 'value'> & { value: string };
+        yield { ...record, value: Buffer.from(value, 'utf8') };
+      }
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #ask<T>(method: string, at: string, body?: unknown): Promise<T> {
+    const response = await fetch(this.#base + at, {
+      method,
+      headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      signal: AbortSignal.timeout(ANSWER_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw await failureOf(response);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+}
+
+async function failureOf(response: Response): Promise<Error> {
+  const body = (await response.json().catch(() => ({}))) as { error?: { code: string; message: string; help: string } };
+  const error = body.error ?? { message: `The program answered ${response.status}.` };
+  return fromPlainError({ ...error, decision: 'refuse' });
+}
