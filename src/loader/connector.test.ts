@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { openTestLog } from '../../test/support/test-log.ts';
 import { MemoryStore } from '../../test/support/memory-sink.ts';
+import { openTestLog } from '../../test/support/test-log.ts';
 import { until } from '../../test/support/until.ts';
 import type { Log } from '../log/log.ts';
 import { systemClock } from '../support/clock.ts';

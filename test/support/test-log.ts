@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
-import { type EmbeddedLog, openEmbeddedLog } from '../../src/log/embedded/open.ts';
+import type { EmbeddedLog } from '../../src/log/embedded/open.ts';
+import { openEmbeddedLog } from '../../src/log/embedded/open.ts';
 import { EMBEDDED_DEFAULTS } from './embedded-log.ts';
 import { temporaryDirectory } from './temporary.ts';
 
