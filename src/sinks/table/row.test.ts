@@ -34,6 +34,12 @@ test('what another producer left out is taken from the record', () => {
   assert.deepEqual([row.id, row.type, row.timestamp], ['t+0+7', 'click', 1_000]);
 });
 
+test('a value of another producer is written anew, so that equal values are equal texts', () => {
+  const row = toRow(record('{ "id": "\\u0061", "type": "b", "n": 1.0, "n": 12.50 }'), 't+0');
+  assert.ok(!isRefusal(row));
+  assert.equal(row.value, '{"id":"a","type":"b","n":12.5}');
+});
+
 test('a record that is no event is refused, and never throws', () => {
   const deep = `{"id":"a","type":"b","x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
   assert.equal(codeOf(deep), 'RECORD_TOO_DEEP');
