@@ -22,7 +22,15 @@ export interface EventRow {
 const MAX_DEPTH = 500;
 
 /** What the collector and the envelope say of an event; a search for words looks at the page's own fields. */
-const NOT_SEARCHED = new Set(['id', 'type', 'timestamp', 'receivedAt', 'sentTimestamp', 'userAgent', 'clientAddress']);
+export const NOT_SEARCHED: ReadonlySet<string> = new Set([
+  'id',
+  'type',
+  'timestamp',
+  'receivedAt',
+  'sentTimestamp',
+  'userAgent',
+  'clientAddress',
+]);
 
 /** Set anew whenever the same event is sent again. */
 const CHANGES_ON_RETRY = ['timestamp', 'receivedAt'];

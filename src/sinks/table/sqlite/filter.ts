@@ -1,4 +1,5 @@
 import type { EventFilter, FieldValue } from '../../event-query.ts';
+import { NOT_SEARCHED } from '../row.ts';
 import type { Word } from '../words.ts';
 import { wordsAsked } from '../words.ts';
 
@@ -13,9 +14,6 @@ export interface Sql {
 /** Fields that are columns, since a record's type may stand in its header alone. */
 const COLUMNS: Readonly<Record<string, string>> = { id: 'event.id', type: 'event.type' };
 
-/** What no word search can find, so that words of such a value narrow nothing down. */
-const NOT_SEARCHED = /^(id|type|timestamp|receivedAt|sentTimestamp|userAgent|clientAddress)(\.|$)/;
-
 /** Words of values are a shortcut only: the first ones do, and FTS5 takes no more than some hundreds. */
 const VALUE_WORDS = 16;
 
@@ -26,7 +24,7 @@ const VALUE_WORDS = 16;
  */
 export function matchOf({ text = '', where = [] }: EventFilter): string | undefined {
   const ofValues = where
-    .filter(({ field, value }) => !NOT_SEARCHED.test(field) && literal(value) === undefined)
+    .filter(({ field, value }) => !NOT_SEARCHED.has(field.split('.')[0] ?? '') && literal(value) === undefined)
     .flatMap(({ value }) => wordsAsked(value).map(({ word }): Word => ({ word, prefix: false })))
     .slice(0, VALUE_WORDS);
   const all = [...wordsAsked(text), ...ofValues];
