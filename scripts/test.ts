@@ -1,6 +1,6 @@
 /**
  * Runs the tests: `npm test`, or `npm test -- src/event test/browser` for those below some paths.
- * Unit tests stand beside the code in src/; everything else lives in test/.
+ * Unit tests stand beside the code in src/ and pages/; everything else lives in test/.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync, statSync } from 'node:fs';
@@ -8,7 +8,7 @@ import path from 'node:path';
 
 const root = path.join(import.meta.dirname, '..');
 const roots = process.argv.slice(2);
-const files = (roots.length > 0 ? roots : ['src', 'test', 'bench', 'scripts']).flatMap((name) => {
+const files = (roots.length > 0 ? roots : ['src', 'pages', 'test', 'bench', 'scripts']).flatMap((name) => {
   const from = path.resolve(root, name);
   if (!statSync(from, { throwIfNoEntry: false })?.isDirectory()) return [from];
   return globSync('**/*.test.ts', { cwd: from }).map((file) => path.join(from, file));

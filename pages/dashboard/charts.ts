@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { formatNumber } from './format.ts';
+import { formatNumber, formatTick } from './format.ts';
 
 /** Lines or bars over time. */
 export interface Line {
@@ -12,6 +12,8 @@ export interface Line {
 export type Columns = readonly (readonly (number | null)[])[];
 
 const HEIGHT = 190;
+/** What is counted are whole things: no line stands between two of them. */
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
 
 /** A plot that keeps to its element's width and to the colours of the style sheet. */
 export class Chart {
@@ -63,7 +65,14 @@ export class Chart {
           x: { range: (_plot, low, high) => [...(this.#range ?? [low, high])] as [number, number] },
           y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] },
         },
-        axes: [axis, { ...axis, size: 56, values: (_plot, ticks) => ticks.map(formatNumber) }],
+        axes: [
+          {
+            ...axis,
+            space: 70,
+            values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => formatTick(tick, step)),
+          },
+          { ...axis, size: 56, incrs: WHOLE_STEPS, values: (_plot, ticks) => ticks.map(formatNumber) },
+        ],
         series: [
           {},
           ...this.#lines.map((line) => ({

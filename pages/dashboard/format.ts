@@ -20,6 +20,17 @@ export function formatTime(time: number | string): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'short', timeStyle: 'medium' }).format(date);
 }
 
+const DAY_S = 86_400;
+const MINUTE_S = 60;
+
+/** A time on an axis whose ticks stand `step` seconds apart. */
+export function formatTick(seconds: number, step: number): string {
+  const day = { month: 'numeric', day: 'numeric' } as const;
+  const minute = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const options = step >= DAY_S ? day : step >= MINUTE_S ? minute : { ...minute, second: '2-digit' as const };
+  return new Intl.DateTimeFormat(currentLanguage(), options).format(seconds * 1_000);
+}
+
 const UNITS = [
   ['day', 86_400_000],
   ['hour', 3_600_000],

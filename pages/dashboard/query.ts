@@ -1,13 +1,16 @@
+import type { FieldValue } from '../../src/sinks/event-query.ts';
 import { button, byId, make } from './dom.ts';
 import { onLanguage, word } from './words.ts';
 
 /** The form that says which events are wanted. */
 export class QueryForm {
   readonly #form = byId<HTMLFormElement>('search');
-  #conditions: string[] = [];
+  readonly #onChange: () => void;
+  #conditions: readonly FieldValue[] = [];
 
   /** `onChange` is called when the form is sent, or a choice in it takes effect at once. */
   constructor(onChange: () => void) {
+    this.#onChange = onChange;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       if (this.#takeCondition()) onChange();
@@ -17,13 +20,6 @@ export class QueryForm {
       const custom = this.#input('range').value === 'custom';
       for (const label of this.#form.querySelectorAll<HTMLElement>('.custom')) label.hidden = !custom;
       if (!custom) onChange();
-    });
-    byId('conditions').addEventListener('click', (event) => {
-      const condition = (event.target as HTMLElement).dataset['condition'];
-      if (condition === undefined) return;
-      this.#conditions = this.#conditions.filter((one) => one !== condition);
-      this.#showConditions();
-      onChange();
     });
     onLanguage(() => this.#showConditions());
   }
@@ -43,15 +39,23 @@ export class QueryForm {
       const value = this.#input(name).value.trim();
       if (value) query.set(name, value);
     }
-    for (const condition of this.#conditions) query.append('where', condition.replace('=', ':'));
+    for (const { field, value } of this.#conditions) query.append('where', `${field}:${value}`);
     return query;
   }
 
   /** Asks for one value of a field only. */
   addCondition(field: string, value: string): void {
-    const condition = `${field}=${value}`;
-    if (!this.#conditions.includes(condition)) this.#conditions.push(condition);
+    const same = (one: FieldValue) => one.field === field && one.value === value;
+    if (!this.#conditions.some(same)) this.#conditions = [...this.#conditions, { field, value }];
     this.#showConditions();
+  }
+
+  #remove(condition: FieldValue): void {
+    this.#conditions = this.#conditions.filter((one) => one !== condition);
+    this.#showConditions();
+    // The button that had the focus is gone.
+    this.#input('condition').focus();
+    this.#onChange();
   }
 
   #range(): { from?: number; to?: number } {
@@ -79,9 +83,13 @@ export class QueryForm {
   #showConditions(): void {
     byId('conditions').replaceChildren(
       ...this.#conditions.map((condition) => {
-        const remove = button('×', () => {}, word('removeCondition', { condition: condition.slice(0, 200) }));
-        remove.dataset['condition'] = condition;
-        return make('li', {}, make('bdi', { class: 'foreign', title: condition }, condition), remove);
+        const text = `${condition.field}=${condition.value}`;
+        const remove = button(
+          '×',
+          () => this.#remove(condition),
+          word('removeCondition', { condition: text.slice(0, 200) }),
+        );
+        return make('li', {}, make('bdi', { class: 'foreign', title: text }, text), remove);
       }),
     );
   }

@@ -156,11 +156,12 @@ function toRow(event: StoredEvent): HTMLElement {
   const text = (name: string) => (event[name] === undefined ? '' : textOf(event[name]));
   const rest = Object.entries(event).filter(([name]) => !SHOWN.has(name));
   const colour = text('colorName');
-  const details = button(word('details'), () => showDetails(event));
+  const time = formatTime(text('timestamp'));
+  const details = button(word('details'), () => showDetails(event), `${word('details')}: ${time}`);
   return make(
     'tr',
     { data: { event: event.id } },
-    make('td', { class: 'time' }, formatTime(text('timestamp'))),
+    make('td', { class: 'time' }, time),
     make('td', {}, foreign(event.type)),
     make('td', {}, foreign(text('userName'))),
     make('td', {}, ...swatch(colour), foreign(colour)),

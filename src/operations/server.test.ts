@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { TestClock } from '../../test/support/clock.ts';
 import { FakeOperations } from '../../test/support/operations.ts';
 import { until } from '../../test/support/until.ts';
+import type { Clock } from '../support/clock.ts';
 import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
 import type { OperationsConfig } from './config.ts';
@@ -14,9 +17,11 @@ const TOKEN = 'a-token-of-some-length';
 function setUp(
   t: TestContext,
   config: Partial<OperationsConfig> = {},
-  clock: TestClock | typeof systemClock = systemClock,
+  clock: Clock = systemClock,
+  prepare: (operations: FakeOperations) => void = () => {},
 ) {
   const operations = new FakeOperations();
+  prepare(operations);
   const lines: string[] = [];
   const note = (fields: object, message: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const server = createOperationsServer({
@@ -152,20 +157,12 @@ test('errors have one form, and an unexpected one says nothing of itself', async
 });
 
 test('without a searchable store the answer says so', async (t) => {
-  const { ask, operations, server } = setUp(t);
-  operations.searchable = false;
-  await server.close();
-  const other = createOperationsServer({
-    config: { listen: '127.0.0.1:0', token: undefined, hosts: [] },
-    operations,
-    logger: silentLogger,
-    clock: systemClock,
+  const { ask } = setUp(t, {}, systemClock, (operations) => {
+    operations.searchable = false;
   });
-  t.after(() => other.close());
-  const response = await other.inject({ url: '/api/events', headers: { host: 'localhost' } });
-  assert.equal(response.statusCode, 404);
-  assert.equal(response.json().error.code, 'SEARCH_NOT_CONFIGURED');
-  assert.equal(typeof ask, 'function');
+  const { status, json } = await ask('/api/events');
+  assert.equal(status, 404);
+  assert.equal(json().error.code, 'SEARCH_NOT_CONFIGURED');
 });
 
 test('a question that hangs is answered at its deadline', async (t) => {
@@ -220,7 +217,10 @@ test('dead letters are listed, shown and replayed', async (t) => {
     body: { refusedBy: 'files' },
     headers: { 'content-type': 'text/plain' },
   });
-  assert.equal(wrongType.status, 400);
+  assert.equal(wrongType.status, 415);
+  const tooLarge = await replay({ refusedBy: 'files', ids: ['x'.repeat(600 * 1024)] });
+  assert.equal(tooLarge.status, 413);
+  assert.equal(tooLarge.json().error.code, 'REQUEST_INVALID');
 });
 
 test('the server answers only to names that no other site can take', async (t) => {
@@ -376,6 +376,20 @@ test('readers of streams are bounded, and closing the server ends them', async (
   assert.equal(refused.headers.get('retry-after'), '2');
   await server.close();
   await until('all have ended', () => tails.every(({ ended }) => ended()));
+});
+
+test('what is no request is refused in the same form', async (t) => {
+  const { server } = setUp(t);
+  const { port } = await server.listen();
+  const answerTo = async (request: string) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.end(request);
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    return { status: head.split(' ')[1], code: JSON.parse(body).error.code };
+  };
+  assert.deepEqual(await answerTo('no http\r\n\r\n'), { status: '400', code: 'REQUEST_INVALID' });
+  const long = `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`;
+  assert.deepEqual(await answerTo(long), { status: '431', code: 'REQUEST_INVALID' });
 });
 
 /** Reads a stream in the background. */

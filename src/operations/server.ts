@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import type { FastifyError } from 'fastify';
@@ -11,6 +11,7 @@ import type { Logger } from '../support/logger.ts';
 import { Access, SECURITY_HEADERS } from './access.ts';
 import type { OperationsConfig } from './config.ts';
 import { parseListen } from './config.ts';
+import type { ErrorReply } from './errors.ts';
 import { operationsErrors, toErrorReply } from './errors.ts';
 import { Metrics } from './metrics.ts';
 import { Questions } from './questions.ts';
@@ -121,6 +122,7 @@ function createServer(access: Access, logger: Logger): Server {
     routerOptions: { maxParamLength: 512 },
     // Unknown parameters are faults: a misspelled filter must not silently find everything.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    clientErrorHandler: refuseConnection,
     logger: false,
   }) as unknown as Server;
   server.server.maxConnections = MOST_CONNECTIONS;
@@ -137,24 +139,42 @@ function createServer(access: Access, logger: Logger): Server {
     throw operationsErrors.NOT_FOUND('There is nothing here.');
   });
   server.setErrorHandler((error, request, reply) => {
-    const answer = toErrorReply(fromFastify(error as FastifyError));
-    if (answer.status >= 500) {
+    const { status, body } = toReply(error as FastifyError);
+    if (status >= 500) {
       const { method, routeOptions } = request;
-      logger.warn({ err: error, method, route: routeOptions.url, code: answer.body.error.code }, 'a question failed');
+      logger.warn({ err: error, method, route: routeOptions.url, code: body.error.code }, 'a question failed');
     }
-    if (answer.status === 503) reply.header('retry-after', RETRY_AFTER_S);
-    if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
-    return reply.code(answer.status).type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
+    if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
+    return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
   });
   return server;
 }
 
-/** The framework's own refusals are the caller's mistakes: they get our code, and keep their sentence. */
-function fromFastify(error: FastifyError): Error {
-  if (error instanceof MillraceError) return error;
-  const refused = error.validation !== undefined || (error.statusCode !== undefined && error.statusCode < 500);
-  return refused ? operationsErrors.REQUEST_INVALID(`The request is not valid: ${error.message}.`) : error;
+/** The framework's own refusals are the caller's mistakes: they get our code, and keep their status and sentence. */
+function toReply(error: FastifyError): ErrorReply {
+  const { statusCode = error.validation ? 400 : 500 } = error;
+  if (error instanceof MillraceError || statusCode >= 500) return toErrorReply(error);
+  const invalid = operationsErrors.REQUEST_INVALID(`The request is not valid: ${error.message}.`);
+  return { ...toErrorReply(invalid), status: statusCode };
 }
+
+/** Refuses what is no HTTP, too long in its headers or too slow, in the form of every other error. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_CONNECTION_ERROR[error.code ?? ''] ?? '400 Bad Request';
+  const body = JSON.stringify(toErrorReply(operationsErrors.REQUEST_INVALID('The request can not be read.')).body);
+  const headers = `content-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close`;
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`);
+}
+
+const STATUS_OF_CONNECTION_ERROR: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
 
 function registerPages(server: Server, assets: Assets): void {
   server.get('/*', { schema: { hide: true } }, async (request, reply) => {
