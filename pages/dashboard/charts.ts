@@ -59,6 +59,7 @@ export class Chart {
       {
         width: this.#host.clientWidth,
         height: HEIGHT,
+        padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
@@ -68,6 +69,7 @@ export class Chart {
         axes: [
           {
             ...axis,
+            size: 28,
             space: 70,
             values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => formatTick(tick, step)),
           },
