@@ -114,7 +114,6 @@ function urlOf({ address, port }: AddressInfo): string {
 function createServer(access: Access, logger: Logger): Server {
   const server = fastify({
     bodyLimit: BODY_BYTES,
-    connectionTimeout: 0,
     forceCloseConnections: true,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: RECEIVE_MS,

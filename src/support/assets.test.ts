@@ -18,7 +18,7 @@ function folder(t: Parameters<typeof temporaryDirectory>[0], files: Record<strin
 test('scripts reach the browser without types, importing what the browser can load', (t) => {
   const directory = folder(t, {
     'main.ts': `import type { Gone } from '../../elsewhere.ts';\nimport { b } from './parts/b.ts';\nexport const a: number = b;`,
-    'parts/b.ts': `import lib from "lib";\nimport { a } from '../main.ts';\nexport const b = lib as number;\nconst later = () => import('./c.ts');`,
+    'parts/b.ts': `import lib from "lib";\nimport { a } from "../main.ts";\nexport const b = lib as number;\nconst later = () => import('./c.ts');`,
     'lib.mjs': 'export default 1;',
   });
   const assets = loadAssets(directory, {
@@ -29,7 +29,7 @@ test('scripts reach the browser without types, importing what the browser can lo
   assert.match(main, /from '\.\/parts\/b\.js'/);
   const part = String(assets.get('parts/b.js')?.body);
   assert.match(part, /from "\.\.\/lib\.js"/);
-  assert.match(part, /from '\.\.\/main\.js'/);
+  assert.match(part, /from "\.\.\/main\.js"/);
   assert.match(part, /import\('\.\/c\.js'\)/);
   assert.equal(String(assets.get('lib.js')?.body), 'export default 1;');
 });
