@@ -93,6 +93,7 @@ async function send(name: string, colour: string): Promise<void> {
   last = { name, colour };
   showThanks();
   startJourney();
+  answer.scrollIntoView({ block: 'nearest' });
 
   const started = performance.now();
   const reach = (step: Step) => showArrival(step, performance.now() - started);
