@@ -213,13 +213,13 @@ test('pages of allowed origins may read replies, others may not', async (t) => {
 test('headers, bodies and whole requests that come too slowly are answered 408', async (t) => {
   const limits = { headerTime: 100, requestTime: 200 };
   const { port, collector } = await startCollector(t, { settings: { limits } });
-  for (const start of ['GET /healthz HTTP/1.1\r\nHost: a\r\n', post('{"ty', 'Content-Length: 100')]) {
+  for (const start of ['', 'GET /healthz HTTP/1.1\r\nHost: a\r\n', post('{"ty', 'Content-Length: 100')]) {
     const reply = await exchange(port, start);
     assert.equal(reply.status, 408);
     assert.equal(codeOf(reply.body), 'REQUEST_TIMEOUT');
   }
   assert.equal(collector.heldBytes, 0);
-  assert.equal(collector.counters.rejectedEvents['REQUEST_TIMEOUT'], 2);
+  assert.equal(collector.counters.rejectedEvents['REQUEST_TIMEOUT'], 3);
 });
 
 test('a client that leaves in mid-body leaves nothing behind', async (t) => {

@@ -113,6 +113,8 @@ class HttpCollector implements Collector {
       noDelay: true,
     });
     this.#server.maxHeadersCount = MAX_HEADERS;
+    // Cuts whoever does not read replies; longer than anything else may take.
+    this.#server.timeout = limits.requestTime + config.deliveryTimeout + CHECK_INTERVAL_MS;
     this.#listenForRequests();
   }
 
@@ -175,8 +177,8 @@ class HttpCollector implements Collector {
     server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
       this.#clientFailed(error, socket as Socket);
     });
-    // Nothing here speaks another protocol: such a request is answered like any other.
-    server.on('connect', (_request, socket) => socket.destroy());
+    // CONNECT comes without a response; node would cut it without a word.
+    server.on('connect', (_request, socket) => this.#refuseSocket(socket as Socket, 'METHOD_NOT_ALLOWED'));
   }
 
   #connected(socket: Socket): void {
@@ -200,8 +202,14 @@ class HttpCollector implements Collector {
     }
     const fault = faultOfClientError(error, this.#config.limits.urlBytes);
     if (this.#handler.connectionFailed(socket, fault)) return;
+    this.#refuseSocket(socket, fault);
+  }
+
+  /** Answers on a connection whose request never became one, and closes it. */
+  #refuseSocket(socket: Socket, fault: RequestFault): void {
     this.counters.requests++;
     countFault(this.counters, fault);
+    socket.on('error', () => {});
     socket.end(this.#replies.unknown.raw(fault));
     socket.destroySoon();
   }

@@ -133,6 +133,18 @@ const HTTP: readonly Row[] = [
   { name: 'http: path that climbs', send: get('/../../etc/passwd'), status: 404, code: 'NOT_FOUND' },
   { name: 'http: template of a path', send: get('/v1/events/{id}/progress'), status: 404, code: 'NOT_FOUND' },
   { name: 'http: GET where events are posted', send: get('/v1/events'), status: 405, code: 'METHOD_NOT_ALLOWED' },
+  {
+    name: 'http: CONNECT',
+    send: 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n',
+    status: 405,
+    code: 'METHOD_NOT_ALLOWED',
+  },
+  {
+    name: 'http: upgrade to another protocol',
+    send: get('/nothing', 'Connection: upgrade', 'Upgrade: websocket'),
+    status: 404,
+    code: 'NOT_FOUND',
+  },
   { name: 'http: DELETE', send: { method: 'DELETE', path: '/v1/events' }, status: 405, code: 'METHOD_NOT_ALLOWED' },
   {
     name: 'http: POST to a read-only path',
