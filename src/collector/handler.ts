@@ -16,6 +16,7 @@ import { countFault } from './counters.ts';
 import type { BodyFormat } from './decode.ts';
 import { decodeBody, formatOf } from './decode.ts';
 import type { Fault, RequestFault } from './errors.ts';
+import { hasBody, linger } from './linger.ts';
 import type { EventsReply } from './protocols/events.ts';
 import { admitJudged, takeEvents } from './protocols/events.ts';
 import { judgeSelect } from './protocols/select.ts';
@@ -54,10 +55,6 @@ export interface HandlerOptions {
 const SELECT_PATH: RoutePath = '/api/select';
 /** How long the answer to a question after progress may take, in milliseconds. */
 const PROGRESS_DEADLINE_MS = 2000;
-/** How long a client that is refused in mid-body may go on sending before the connection is cut. */
-const LINGER_MS = 1000;
-const LINGER_BYTES = 1024 * 1024;
-
 export class RequestHandler {
   readonly #options: HandlerOptions;
   readonly #pipeline: Pipeline;
@@ -286,28 +283,6 @@ export class RequestHandler {
 const ALIVE = Buffer.from('{"alive":true}');
 const READY = Buffer.from('{"ready":true}');
 const STOPPING = { ready: false, cause: 'stopping' } as const;
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-}
-
-/** Reads and drops the rest of a body until it ends, the client leaves, or it has been given enough. */
-function linger(request: IncomingMessage, end: () => void): void {
-  let dropped = 0;
-  const timer = setTimeout(end, LINGER_MS).unref();
-  const finish = () => {
-    clearTimeout(timer);
-    end();
-  };
-  request.on('data', (chunk: Buffer) => {
-    dropped += chunk.length;
-    if (dropped > LINGER_BYTES) finish();
-  });
-  request.on('end', finish);
-  request.on('close', finish);
-  request.on('error', finish);
-  request.resume();
-}
 
 /** `/v1/events/{id}/progress` → id; `undefined` where it is none. */
 function eventIdOf(path: string): string | undefined {

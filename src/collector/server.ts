@@ -42,6 +42,7 @@ export interface CollectorOptions {
   readonly progress?: (id: string, signal: AbortSignal) => Promise<EventProgress | undefined>;
 }
 
+/** A collector. What it takes goes to its intake before the client hears of it. */
 export interface Collector {
   readonly counters: CollectorCounters;
   /** Whether requests are taken: from `listen` to `stopAccepting`. */
