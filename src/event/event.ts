@@ -86,7 +86,7 @@ export interface Stamp {
   readonly clientAddress: string | undefined;
 }
 
-/** A new id: a UUIDv7, whose order is the order of making, which keeps indices of stores compact. */
+/** A new id: a UUIDv7, which begins with the millisecond of its making and so keeps the indices of stores compact. */
 export function newEventId(): string {
   return randomUUIDv7();
 }
