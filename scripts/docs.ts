@@ -9,7 +9,7 @@ import type { Definition } from '../src/config/definition.ts';
 import { definitionOf } from '../src/config/definition.ts';
 import { wanted } from '../src/config/read.ts';
 import { formatBytes, formatDuration } from '../src/config/units.ts';
-import type { ErrorMaker } from '../src/support/errors.ts';
+import type { Decision, ErrorMaker } from '../src/support/errors.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const NOTICE = '<!-- Written by `node scripts/docs.ts` from the definitions in src/; changes here are lost. -->\n';
@@ -71,7 +71,7 @@ function cell(text: string): string {
 }
 
 async function errorsDoc(): Promise<string> {
-  const found = new Map<string, ErrorMaker>();
+  const found = new Map<string, { readonly decision: Decision; readonly helps: Set<string> }>();
   for (const file of globSync('src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') }).sort()) {
     const source = readFileSync(path.join(root, file), 'utf8');
     if (!source.includes('= defineErrors({')) continue;
@@ -80,8 +80,11 @@ async function errorsDoc(): Promise<string> {
       if (typeof table !== 'object' || table === null) continue;
       for (const [code, maker] of Object.entries(table as Record<string, ErrorMaker>)) {
         if (typeof maker !== 'function' || maker.meaning === undefined) continue;
-        if (found.has(code)) throw new Error(`the code ${code} stands in two tables`);
-        found.set(code, maker);
+        const { decision, help } = maker.meaning;
+        const known = found.get(code);
+        if (known && known.decision !== decision) throw new Error(`the code ${code} has two decisions`);
+        if (known) known.helps.add(help);
+        else found.set(code, { decision, helps: new Set([help]) });
       }
     }
   }
@@ -95,7 +98,7 @@ async function errorsDoc(): Promise<string> {
     '',
     '| code | decision | what to do |',
     '|---|---|---|',
-    ...rows.map(([code, { meaning }]) => `| \`${code}\` | ${meaning.decision} | ${cell(meaning.help)} |`),
+    ...rows.map(([code, { decision, helps }]) => `| \`${code}\` | ${decision} | ${cell([...helps].join(' '))} |`),
     '',
   ].join('\n');
 }

@@ -45,11 +45,7 @@ async function drill(kills: number, directory: string, report: Report): Promise<
     if (kill % 10 === 0) report(`${kill} of ${kills} kills, ${acknowledged.size} events acknowledged`);
   }
   const program = await Program.start({ directory, configuration });
-  await until('both stores have caught up', async () => {
-    const { connectors } = await program.status();
-    return connectors.every(({ lag }) => lag === 0);
-  });
-  const exitCode = await program.stop();
+  const exitCode = await program.stopWhenLoaded();
   const files = compare(acknowledged, sent, await idsInFiles(program.data));
   const table = compare(acknowledged, sent, idsInTable(program.data));
   const figures = {

@@ -5,7 +5,7 @@ import { defineErrors } from '../support/errors.ts';
 
 /** What can be wrong with a request, and the status that says so. */
 const FAULTS = {
-  REQUEST_INVALID: {
+  HTTP_INVALID: {
     status: 400,
     decision: 'refuse',
     message: 'This is not an HTTP/1.1 request.',

@@ -9,6 +9,7 @@ import { assertDescribed } from '../../test/support/openapi.ts';
 import { exchange, requestBytes } from '../../test/support/raw-http.ts';
 import { until } from '../../test/support/until.ts';
 import type { Outcome } from '../delivery/intake.ts';
+import { fromDeadLetter } from '../log/dead-letter.ts';
 import { openapiDocument } from './openapi.ts';
 
 const JSON_TYPE = 'Content-Type: application/json';
@@ -154,11 +155,14 @@ test('an event that fails its schema becomes a dead letter and is refused, its n
       ['web-events', undefined],
     ],
   );
-  const letter = intake.values[1] as { code: string; reason: string; receivedAt: string; payload: string };
-  assert.equal(letter.code, 'SCHEMA_MISMATCH');
-  assert.equal(letter.payload, bad);
-  assert.equal(letter.receivedAt, '2026-11-22T12:00:00.000Z');
-  assert.ok(!letter.reason.includes('script') && letter.reason.includes('additionalProperties'), letter.reason);
+  const record = intake.events[1];
+  assert.ok(record);
+  const { context, original } = fromDeadLetter({ ...record, offset: 0 });
+  assert.equal(context.code, 'SCHEMA_MISMATCH');
+  assert.equal(context.refusedBy, 'collector');
+  assert.equal(context.at, Date.parse('2026-11-22T12:00:00.000Z'));
+  assert.equal(Buffer.from(original.value).toString(), bad);
+  assert.ok(!context.reason.includes('script') && context.reason.includes('additionalProperties'), context.reason);
   assert.ok(!reply.body.includes('script'));
 
   const selected = await exchange(port, get('/api/select?color=green'));

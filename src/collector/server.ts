@@ -220,7 +220,7 @@ const METHOD_AND_SPACE = /^[A-Z]+ /;
 
 function faultOfClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, urlBytes: number): RequestFault {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT';
-  if (error.code !== 'HPE_HEADER_OVERFLOW') return 'REQUEST_INVALID';
+  if (error.code !== 'HPE_HEADER_OVERFLOW') return 'HTTP_INVALID';
   // The parser counts request line and headers together; a first line without an end in sight is the URL's fault.
   const packet = error.rawPacket?.toString('latin1') ?? '';
   const lineEnd = packet.indexOf('\r\n');

@@ -39,7 +39,7 @@ export interface ErrorMaker {
 
 /**
  * One table of coded errors becomes one maker a code: `errors.LOG_IN_USE('…')`.
- * Docs are generated from the tables, so a code exists in exactly one of them.
+ * Docs are generated from the tables. A code means one decision, wherever it is met.
  */
 export function defineErrors<const T extends Readonly<Record<string, ErrorMeaning>>>(
   table: T,

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Status } from '../../src/operations/status.ts';
+import { until } from './until.ts';
 
 const COMMAND = path.join(import.meta.dirname, '../../bin/millrace');
 /** A start that takes longer than this has failed. */
@@ -59,6 +60,22 @@ export class Program {
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
+  }
+
+  /** Waits until every connector has loaded all there is, then stops; resolves to the exit code. A program that can't is killed. */
+  async stopWhenLoaded(): Promise<number | null> {
+    let last: unknown;
+    try {
+      await until('every connector has caught up', async () => {
+        const { connectors } = await this.status();
+        last = connectors;
+        return connectors.every(({ lag }) => lag === 0);
+      });
+    } catch (error) {
+      await this.kill();
+      throw new Error(`${(error as Error).message}: ${JSON.stringify(last)}`, { cause: error });
+    }
+    return this.stop();
   }
 
   /** SIGTERM; resolves to the exit code. */
