@@ -6,24 +6,37 @@ import type { ClosedFile, StagedFile } from './stores/file-store.ts';
 /** Lines are gathered to pieces of this size, so that the store sees few, large writes. */
 export const PIECE_BYTES = 256 << 10;
 
+/** Memory for one data file: a piece that fills while the other one is written. */
+export type Pieces = readonly [Uint8Array, Uint8Array];
+
+export function makePieces(): Pieces {
+  return [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
+}
+
 /** A data file that is being written: lines in, pieces out. */
 export class DataFile {
   readonly folder: string;
   readonly #staged: StagedFile;
   readonly #compressor: Compressor | undefined;
-  readonly #piece: Uint8Array;
+  readonly pieces: Pieces;
+  /** The piece that fills. */
+  #piece: Uint8Array;
   #used = 0;
+  /** The writing of the other piece; it has as many bytes. */
+  #sending: Promise<void> = Promise.resolve();
+  #inFlight = 0;
   #sent = 0;
   #records = 0;
   #first = -1;
   #last = -1;
 
-  /** `piece` is memory of PIECE_BYTES, this file's alone until it is closed or discarded. */
-  constructor(folder: string, staged: StagedFile, compression: Compression, piece: Uint8Array) {
+  /** `pieces` are this file's alone until it is closed or discarded. */
+  constructor(folder: string, staged: StagedFile, compression: Compression, pieces: Pieces) {
     this.folder = folder;
     this.#staged = staged;
     this.#compressor = compression === 'none' ? undefined : new Compressor(compression);
-    this.#piece = piece;
+    this.pieces = pieces;
+    this.#piece = pieces[0];
   }
 
   get records(): number {
@@ -32,7 +45,7 @@ export class DataFile {
 
   /** Bytes so far: those of the file, and those not yet compressed. */
   get bytes(): number {
-    return this.#sent + this.#used;
+    return this.#sent + this.#inFlight + this.#used;
   }
 
   get first(): number {
@@ -43,11 +56,7 @@ export class DataFile {
     return this.#last;
   }
 
-  get piece(): Uint8Array {
-    return this.#piece;
-  }
-
-  /** Takes a line if there is room for it; else `drain` makes room. */
+  /** Takes a line if there is room for it; else `append` makes room. */
   tryAppend(value: Uint8Array, offset: number): boolean {
     const end = this.#used + value.length;
     if (end >= PIECE_BYTES) return false;
@@ -71,12 +80,14 @@ export class DataFile {
 
   async close(final: string, signal: AbortSignal): Promise<ClosedFile> {
     await this.#drain(signal);
+    await this.#sending;
     if (this.#compressor) await this.#store(await this.#compressor.end(), signal);
     return this.#staged.close(final, signal);
   }
 
   /** Ends the file without keeping it. Never throws. */
   async discard(): Promise<void> {
+    await this.#sending.catch(() => {});
     this.#compressor?.destroy();
     await this.#staged.discard();
   }
@@ -87,15 +98,27 @@ export class DataFile {
     this.#records++;
   }
 
+  /** Hands the piece over to be written and goes on with the other one. */
   async #drain(signal: AbortSignal): Promise<void> {
     if (this.#used === 0) return;
-    const piece = this.#piece.subarray(0, this.#used);
-    await this.#send(piece, signal);
+    const full = this.#piece.subarray(0, this.#used);
+    await this.#send(full, signal);
+    this.#piece = this.#piece === this.pieces[0] ? this.pieces[1] : this.pieces[0];
     this.#used = 0;
   }
 
+  /** Starts to write, once the piece before is written. */
   async #send(piece: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#sending;
+    this.#inFlight = piece.length;
+    this.#sending = this.#write(piece, signal);
+    // The next piece, or the close, meets the failure.
+    this.#sending.catch(() => {});
+  }
+
+  async #write(piece: Uint8Array, signal: AbortSignal): Promise<void> {
     await this.#store(this.#compressor ? await this.#compressor.write(piece) : [piece], signal);
+    this.#inFlight = 0;
   }
 
   async #store(pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {

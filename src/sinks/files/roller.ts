@@ -1,7 +1,8 @@
 import type { LogRecord } from '../../log/log.ts';
 import { TYPE_HEADER } from '../../log/log.ts';
 import type { Assignment } from './chain.ts';
-import { DataFile, PIECE_BYTES } from './data-file.ts';
+import type { Pieces } from './data-file.ts';
+import { DataFile, makePieces } from './data-file.ts';
 import type { Compression } from './formats/compression.ts';
 import { COMPRESSION_EXTENSIONS } from './formats/compression.ts';
 import { JSON_EXTENSION } from './formats/json-lines.ts';
@@ -30,7 +31,7 @@ export class Roller {
   readonly #assignment: Assignment;
   readonly #options: RollerOptions;
   readonly #files = new Map<string, Map<number, DataFile>>();
-  readonly #freePieces: Uint8Array[] = [];
+  readonly #freePieces: Pieces[] = [];
   #open = 0;
   #staged = 0;
   #hours = { first: 0, last: 0 };
@@ -70,8 +71,8 @@ export class Roller {
     const hour = this.#folderHour(hourOf(record.timestamp));
     const folder = hour === LATE ? lateFolder(type) : hourFolder(type, hour);
     const staged = await this.#store.stage(this.#assignment.temporaryPath(this.#staged++), signal);
-    const piece = this.#freePieces.pop() ?? new Uint8Array(PIECE_BYTES);
-    const file = new DataFile(folder, staged, this.#options.compression, piece);
+    const pieces = this.#freePieces.pop() ?? makePieces();
+    const file = new DataFile(folder, staged, this.#options.compression, pieces);
     const hours = this.#files.get(type) ?? new Map<number, DataFile>();
     this.#files.set(type, hours.set(hour, file));
     this.#open++;
@@ -93,7 +94,7 @@ export class Roller {
 
   /** Forgets the files, which are committed. */
   forget(): void {
-    for (const file of this.#all()) this.#freePieces.push(file.piece);
+    for (const file of this.#all()) this.#freePieces.push(file.pieces);
     this.#files.clear();
     this.#open = 0;
     this.#latest = undefined;

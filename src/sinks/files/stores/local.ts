@@ -188,14 +188,16 @@ class LocalStagedFile implements StagedFile {
 
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await coded(this.temporary, async () => {
+    const writing = coded(this.temporary, async () => {
       for (let written = 0; written < chunk.length; ) {
         const { bytesWritten } = await this.#handle.write(chunk, written);
         written += bytesWritten;
       }
     });
-    this.#length += chunk.length;
+    // While the disk is busy.
     this.#checksum = crc32(chunk, this.#checksum);
+    this.#length += chunk.length;
+    await writing;
   }
 
   async close(final: string, signal: AbortSignal): Promise<ClosedFile> {
