@@ -111,6 +111,19 @@ for (const keepsPosition of [true, false]) {
   });
 }
 
+test('a store that is ahead of the committed position moves it, with nothing left to load', async (t) => {
+  const { log, store, start } = await setUp(t, true);
+  await append(log, 10);
+  const connector = start();
+  await until('all is loaded', async () => (await lagOf(log)) === 0);
+  await connector.stop();
+  const behind = [0, 1].map((partition) => ({ topic: 'web', partition, offset: 2 }));
+  await log.admin.alterPositions(groupOf('memory'), behind);
+  start();
+  await until('the position is the store’s again', async () => (await lagOf(log)) === 0);
+  assert.equal(store.records.length, 10);
+});
+
 test('an error that no retry mends stops the connector with a clear state, until it is restarted', async (t) => {
   const { log, store, start } = await setUp(t, true);
   let broken = true;

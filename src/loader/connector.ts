@@ -234,6 +234,7 @@ class Run implements AssignmentListener {
   async #pollOnce(): Promise<void> {
     this.#interruptPoll = new AbortController();
     this.#doAsked();
+    if (this.#positions.size > 0) this.#commitSoon();
     const batches = await this.#consumer.poll({ maxWaitMs: POLL_MS, signal: this.#interruptPoll.signal });
     for (const batch of batches) {
       const name = partitionName(batch);
@@ -271,12 +272,7 @@ class Run implements AssignmentListener {
       durable: (offset, records, duplicates) => {
         this.#reports.durable(records, duplicates);
         this.#positions.set(name, { ...partition, offset });
-        void this.#commit().catch((error: unknown) => {
-          this.#options.logger.warn(
-            { error: messageOf(error) },
-            'positions were not committed; they are with the next ones',
-          );
-        });
+        this.#commitSoon();
       },
       stumbled: (error) => this.#reports.stumbled(error),
       failed: (error) => this.#fail(error),
@@ -291,6 +287,16 @@ class Run implements AssignmentListener {
       this.#seeks.delete(name);
       this.#rooms.delete(name);
       return load ? [load] : [];
+    });
+  }
+
+  /** A commit that fails is made up for by the next one, or by the next turn of the poll loop. */
+  #commitSoon(): void {
+    void this.#commit().catch((error: unknown) => {
+      this.#options.logger.warn(
+        { error: messageOf(error) },
+        'positions were not committed; they are with the next ones',
+      );
     });
   }
 

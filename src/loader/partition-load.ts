@@ -169,12 +169,15 @@ export class PartitionLoad {
 
   /** Goes on where the store says, else where the group's position or the last writer's durable end is. */
   #goOn(writer: PartitionWriter): void {
-    const offset = writer.resumeOffset() ?? this.#position;
+    const stored = writer.resumeOffset();
+    const offset = stored ?? this.#position;
     this.#next = offset ?? 0;
     if (offset === undefined) return;
     this.#position = offset;
     this.#drop();
     this.#options.seek(offset);
+    // After a crash the store can be ahead of the group's position, with nothing left to load that would move it.
+    if (stored !== undefined) this.#options.durable(stored, 0, 0);
   }
 
   #drop(): void {
