@@ -21,7 +21,7 @@ async function find(program: Program, question: string): Promise<readonly Record
 test('an event goes from the API to both stores, is found by time, type, text and colour, and survives a restart', async (t) => {
   const directory = temporaryDirectory(t);
   const program = await Program.start({ directory });
-  t.after(() => program.stop());
+  t.after(() => program.kill());
   const from = Date.now() - 60_000;
 
   const selected = await fetch(`${program.collector}/api/select?color=teal&user=${encodeURIComponent('김 Ada')}`, {
@@ -71,14 +71,14 @@ test('an event goes from the API to both stores, is found by time, type, text an
   assert.deepEqual(new Set(inFiles.keys()), new Set(idsInTable(program.data).keys()));
 
   const again = await Program.start({ directory });
-  t.after(() => again.stop());
+  t.after(() => again.kill());
   assert.equal((await find(again, 'type=page-view')).length, 1);
 });
 
 test('a second program on the same data says so and leaves the first alone', async (t) => {
   const directory = temporaryDirectory(t);
   const program = await Program.start({ directory });
-  t.after(() => program.stop());
+  t.after(() => program.kill());
   const command = path.join(import.meta.dirname, '../../bin/millrace');
   const second = spawn(process.execPath, [command, 'up', '--json', '--config', path.join(directory, 'millrace.yaml')]);
   const said = second.stdout.toArray();
