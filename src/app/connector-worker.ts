@@ -36,7 +36,7 @@ export type ConnectorThread = {
   pause(): void;
   resume(): void;
   restart(): void;
-  stop(): Promise<ConnectorSnapshot>;
+  stop(): Promise<void>;
 };
 
 if (parentPort) await run(parentPort, workerData as ConnectorThreadData);
@@ -73,7 +73,6 @@ async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadDa
     stop: async () => {
       await connector.stop();
       await log.close();
-      return connector.snapshot;
     },
   };
   new Channel(port, handlers);

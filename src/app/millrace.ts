@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Page } from '../collector/handler.ts';
 import type { Collector } from '../collector/server.ts';
 import { createCollector } from '../collector/server.ts';
 import { Delivery } from '../delivery/delivery.ts';
@@ -8,14 +7,7 @@ import { groupOf } from '../loader/connector.ts';
 import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import type { EmbeddedLog } from '../log/embedded/open.ts';
 import { openEmbeddedLog } from '../log/embedded/open.ts';
-import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
-import type { OperationsServer } from '../operations/server.ts';
-import { createOperationsServer } from '../operations/server.ts';
-import { tail } from '../operations/tail.ts';
-import type { EventQuery } from '../sinks/event-query.ts';
-import { startQueryThread } from '../sinks/query-thread.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
-import { loadAssets, replyWithAsset } from '../support/assets.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
@@ -24,14 +16,14 @@ import type { LoadedConfiguration } from './configuration.ts';
 import { eventSchemas, eventTopics, sinkKind } from './configuration.ts';
 import { ConnectorHost } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
+import { demoPages } from './demo-pages.ts';
+import { OperationsHost } from './operations-thread.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
 
 /** How long each step of a stop may take, in milliseconds. */
-const STOP = { drainHttp: 5_000, flush: 10_000, connectors: 12_000 };
-/** Longest answer to a question about stored events. */
-const QUERY_DEADLINE_MS = 10_000;
+const STOP = { drainHttp: 5_000, flush: 10_000, connectors: 12_000, operations: 3_000 };
 
 /** The running program. */
 export interface Millrace {
@@ -67,9 +59,7 @@ class Program {
   #connectors: readonly ConnectorHost[] = [];
   #delivery: Delivery | undefined;
   #collector: Collector | undefined;
-  #query: EventQuery | undefined;
-  #deadLetters: LogDeadLetterStore | undefined;
-  #operations: OperationsServer | undefined;
+  #operations: OperationsHost | undefined;
 
   constructor(loaded: LoadedConfiguration, logger: Logger) {
     this.#loaded = loaded;
@@ -113,13 +103,11 @@ class Program {
         return undefined;
       }
     };
-    const [collector, delivery, log] = [this.#collector, this.#delivery, this.#log];
+    const [collector, delivery, operations, log] = [this.#collector, this.#delivery, this.#operations, this.#log];
     await step('collector', collector && (() => stopCollector(collector)));
     const unsafe = await step('delivery', delivery && (() => delivery.drain(STOP.flush)));
     await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
-    await step('operations', this.#operations && (() => this.#operations!.close()));
-    await step('queries', this.#query && (() => this.#query!.close()));
-    await step('dead letters', this.#deadLetters && (() => this.#deadLetters!.close()));
+    await step('operations', operations && (() => operations.close(STOP.operations)));
     await step('log', log && (() => log.close()));
     if (log) withdraw(this.#data);
     return unsafe ?? 0;
@@ -149,7 +137,7 @@ class Program {
     const named = topics.flatMap(({ types }) => types);
     return Object.entries(this.#configuration.connectors).map(([name, connector]) => {
       const kind = sinkKind(connector);
-      const data = () => ({
+      const data = {
         name,
         kind,
         sinkConfig: connector[kind],
@@ -157,10 +145,15 @@ class Program {
         topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
         namedTypes: named,
         dataDirectory: this.#data,
-        log: log.share(),
         logging: this.#configuration.logging,
+      };
+      return new ConnectorHost({
+        name,
+        kind,
+        topics: data.topics,
+        data: () => ({ ...data, log: log.share() }),
+        logger: this.#logger,
       });
-      return new ConnectorHost(data, this.#logger);
     });
   }
 
@@ -195,39 +188,32 @@ class Program {
     });
   }
 
-  async #startOperations(log: EmbeddedLog, collector: Collector, delivery: Delivery): Promise<string> {
-    const configuration = this.#configuration;
-    const table = Object.values(configuration.connectors).find((connector) => connector.table)?.table;
-    this.#query =
-      table && startQueryThread({ kind: 'sqlite', path: sqliteTablePath(table.sqlite, this.#data) }, QUERY_DEADLINE_MS);
-    this.#deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
+  #startOperations(log: EmbeddedLog, collector: Collector, delivery: Delivery): Promise<string> {
+    const { connectors, operations, delivery: buffer, logging } = this.#configuration;
+    const table = Object.values(connectors).find((connector) => connector.table)?.table;
     const status = new StatusSource({
       log,
       collector,
       delivery,
       connectors: this.#connectors,
-      topics: eventTopics(configuration),
-      bufferLimitBytes: configuration.delivery.bufferBytes,
+      topics: eventTopics(this.#configuration),
+      bufferLimitBytes: buffer.bufferBytes,
     });
-    const find = (name: string) => status.connector(name);
-    this.#operations = createOperationsServer({
-      config: configuration.operations,
-      clock: systemClock,
-      logger: this.#logger.child({ part: 'operations' }),
-      operations: {
+    this.#operations = new OperationsHost({
+      data: () => ({
+        config: operations,
+        connectors: Object.keys(connectors),
+        searchFile: table && sqliteTablePath(table.sqlite, this.#data),
+        log: log.share(),
+        logging,
+      }),
+      calls: {
         status: () => status.read(),
-        query: this.#query,
-        deadLetters: this.#deadLetters,
-        tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
-        connectors: {
-          pause: (name) => find(name).pause(),
-          resume: (name) => find(name).resume(),
-          restart: (name) => find(name).restart(),
-        },
+        control: (connector, action) => status.connector(connector).control(action),
       },
+      logger: this.#logger,
     });
-    const { url } = await this.#operations.listen();
-    return url;
+    return this.#operations.listen();
   }
 }
 
@@ -241,22 +227,4 @@ async function stopCollector(collector: Collector): Promise<void> {
 function addressOf(listen: string, port: number): string {
   const host = listen.slice(0, listen.lastIndexOf(':'));
   return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${port}`;
-}
-
-const DEMO_SECURITY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-/** The demo page and what belongs to it, by path. */
-function demoPages(): (path: string) => Page | undefined {
-  const assets = loadAssets(path.join(import.meta.dirname, '../../pages/demo'));
-  return (asked) => {
-    const asset = assets.get(asked === '/' ? 'index.html' : asked.slice(1));
-    if (!asset) return undefined;
-    const { headers, body } = replyWithAsset(asset, undefined);
-    return {
-      body: body ?? Buffer.alloc(0),
-      headers: { ...headers, 'content-security-policy': DEMO_SECURITY, 'x-content-type-options': 'nosniff' },
-    };
-  };
 }

@@ -1,0 +1,48 @@
+import { messageOf } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import type { OperationsCalls, OperationsThread, OperationsThreadData } from './operations-worker.ts';
+import { ThreadHost } from './thread-host.ts';
+
+export interface OperationsHostOptions {
+  /** Asked for at each start, since a share of the log belongs to one thread. */
+  readonly data: () => OperationsThreadData;
+  readonly calls: OperationsCalls;
+  readonly logger: Logger;
+}
+
+/** The operations server in a thread of its own, from the outside. */
+export class OperationsHost {
+  readonly #thread: ThreadHost<OperationsThread>;
+  /** Where it listens; a thread that is started again takes the same port. */
+  #listen: string | undefined;
+
+  constructor({ data, calls, logger }: OperationsHostOptions) {
+    this.#thread = new ThreadHost({
+      entry: new URL('./operations-worker.ts', import.meta.url),
+      name: 'operations',
+      data: () => {
+        const { config, ...rest } = data();
+        const workerData = { ...rest, config: { ...config, listen: this.#listen ?? config.listen } };
+        return { workerData, transfer: [workerData.log.port] };
+      },
+      handlers: calls,
+      logger,
+      onRevived: () => {
+        this.listen().catch((error: unknown) => {
+          logger.error({ error: messageOf(error) }, 'the operations server could not listen again');
+        });
+      },
+    });
+  }
+
+  /** Opens the port; resolves to the base address. */
+  async listen(): Promise<string> {
+    const { address, port, url } = await this.#thread.channel.call('listen', []);
+    this.#listen = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    return url;
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.#thread.stop((channel) => channel.call('close', []), deadlineMs);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The thread of the operations server: dashboard, metrics, questions. It reads the log by a
+ * connection of its own, so that nothing an operator asks takes time from the thread that collects.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { LogShare } from '../log/embedded/open.ts';
+import { connectEmbeddedLog } from '../log/embedded/open.ts';
+import type { OperationsConfig } from '../operations/config.ts';
+import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
+import type { OperationsAddress } from '../operations/server.ts';
+import { createOperationsServer } from '../operations/server.ts';
+import type { Status } from '../operations/status.ts';
+import { tail } from '../operations/tail.ts';
+import { startQueryThread } from '../sinks/query-thread.ts';
+import { Channel } from '../support/channel.ts';
+import { systemClock } from '../support/clock.ts';
+import type { LoggerOptions } from '../support/logger.ts';
+import { createLogger } from '../support/logger.ts';
+
+/** Longest answer to a question about stored events. */
+const QUERY_DEADLINE_MS = 10_000;
+
+/** What the thread is started with; plain data. */
+export interface OperationsThreadData {
+  readonly config: OperationsConfig;
+  readonly connectors: readonly string[];
+  /** The embedded table that can be searched, if there is one. */
+  readonly searchFile: string | undefined;
+  readonly log: LogShare;
+  readonly logging: LoggerOptions;
+}
+
+/** What the thread can be asked. */
+export type OperationsThread = {
+  listen(): Promise<OperationsAddress>;
+  close(): Promise<void>;
+};
+
+/** What the thread asks of the one that collects. */
+export type OperationsCalls = {
+  status(): Promise<Status>;
+  control(connector: string, action: 'pause' | 'resume' | 'restart'): Promise<void>;
+};
+
+if (parentPort) await run(parentPort, workerData as OperationsThreadData);
+
+async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadData): Promise<void> {
+  const log = await connectEmbeddedLog(data.log);
+  const deadLetters = new LogDeadLetterStore(log, data.connectors);
+  const query =
+    data.searchFile === undefined
+      ? undefined
+      : startQueryThread({ kind: 'sqlite', path: data.searchFile }, QUERY_DEADLINE_MS);
+  const handlers: OperationsThread = {
+    listen: () => server.listen(),
+    close: async () => {
+      await server.close();
+      await query?.close();
+      await deadLetters.close();
+      await log.close();
+    },
+  };
+  const channel = new Channel<OperationsCalls>(port, handlers);
+  const control = (action: 'pause' | 'resume' | 'restart') => (connector: string) =>
+    channel.call('control', [connector, action]);
+  const server = createOperationsServer({
+    config: data.config,
+    clock: systemClock,
+    logger: createLogger(data.logging).child({ part: 'operations' }),
+    operations: {
+      status: () => channel.call('status', []),
+      query,
+      deadLetters,
+      tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
+      connectors: { pause: control('pause'), resume: control('resume'), restart: control('restart') },
+    },
+  });
+}
