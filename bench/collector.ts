@@ -12,6 +12,8 @@ import type { LoadOrder, LoadReport, ServerUsage, Workload } from './collector/m
 import { BATCH_EVENTS } from './collector/messages.ts';
 import type { BenchResult } from './result.ts';
 
+/** The flags that bin/millrace gives the program. */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
 const ROUNDS = 3;
 const WARM_UP_MS = 1500;
 const MEASURE_MS = 3000;
@@ -126,7 +128,13 @@ async function load(
 function start(file: string, core: number, ...words: string[]): ChildProcess {
   const script = path.join(import.meta.dirname, 'collector', file);
   const pinned = spawnSync('taskset', ['-c', String(core), 'true']).status === 0;
-  const command = [...(pinned ? ['taskset', '-c', String(core)] : []), process.execPath, script, ...words];
+  const command = [
+    ...(pinned ? ['taskset', '-c', String(core)] : []),
+    process.execPath,
+    ...NODE_FLAGS,
+    script,
+    ...words,
+  ];
   return spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 

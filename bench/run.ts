@@ -14,6 +14,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
   bench: {
     collector: () => import('./collector.ts'),
     log: () => import('./log.ts'),
+    load: () => import('./load.ts'),
     million: () => import('./million.ts'),
   },
   drill: {

@@ -3,27 +3,28 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CollectorConfig } from '../../src/collector/config.ts';
 import { createCollector } from '../../src/collector/server.ts';
-import type { Admission, Intake, OutgoingEvent, Readiness } from '../../src/delivery/intake.ts';
+import { Delivery } from '../../src/delivery/delivery.ts';
+import type { Producer } from '../../src/log/log.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import { testConfig } from '../../test/support/collector.ts';
 import type { ServerUsage } from './messages.ts';
 
-/** Counts, and takes everything: what is measured is the collector alone. */
-class CountingIntake implements Intake {
-  events = 0;
+/** A log that takes everything at once: what is measured is the collector with its delivery, not a disk. */
+const producer: Producer = {
+  partitionFor: () => 0,
+  send: async () => ({ baseOffset: 0 }),
+  close: async () => {},
+};
 
-  admit(events: readonly OutgoingEvent[]): Admission {
-    this.events += events.length;
-    return { admitted: true };
-  }
-
-  readiness(): Readiness {
-    return { ready: true };
-  }
-}
-
-const intake = new CountingIntake();
+const intake = new Delivery({
+  producer,
+  config: { bufferBytes: 32 * 2 ** 20, linger: 4, batchBytes: 256 * 2 ** 10, batchRecords: 2000 },
+  acknowledge: 'received',
+  deliveryTimeoutMs: 5_000,
+  clock: systemClock,
+  logger: silentLogger,
+});
 
 async function listen(kind: string | undefined): Promise<number> {
   if (kind === 'bare') {
@@ -48,7 +49,7 @@ process.on('message', () => {
   const { user, system } = process.cpuUsage();
   const usage: ServerUsage = {
     ...{ cpuMicroseconds: user + system, rssBytes: process.memoryUsage.rss() },
-    events: intake.events,
+    events: intake.counters.accepted,
   };
   process.send?.(usage);
 });
