@@ -1,6 +1,7 @@
 import type { Collector } from '../collector/server.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import { groupOf } from '../loader/connector.ts';
+import { replayTopic } from '../log/dead-letter.ts';
 import type { Log, PartitionOffsets } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import { operationsErrors } from '../operations/errors.ts';
@@ -50,8 +51,8 @@ export class StatusSource {
         ready: delivery.readiness().ready,
         requests,
         acceptedEvents,
-        rejectedEvents: { ...rejectedEvents },
-        shedRequests: { ...shedRequests },
+        rejectedEvents: met(rejectedEvents),
+        shedRequests: met(shedRequests),
         bufferBytes,
         bufferLimitBytes,
       },
@@ -83,6 +84,12 @@ export class StatusSource {
         (sum, one) => sum + Math.max(0, one.endOffset - (committed.get(partitionName(one)) ?? one.startOffset)),
         0,
       );
-    return { name: connector.name, sink: connector.kind, topics: connector.topics, lag, ...snapshot };
+    const topics = connector.topics.filter((topic) => topic !== replayTopic(connector.name));
+    return { name: connector.name, sink: connector.kind, topics, lag, ...snapshot };
   }
+}
+
+/** The counters of what has happened at all: a reader has no use for a list of noughts. */
+function met(counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([, count]) => count > 0));
 }
