@@ -1,9 +1,12 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
 import { formatBytes } from '../config/units.ts';
+import { filesDirectory } from '../sinks/files/sink.ts';
+import { sqliteTablePath } from '../sinks/table/index.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './command.ts';
@@ -29,7 +32,7 @@ export const doctor: Command = {
     const loaded = load();
     printFaults(loaded, output);
     if (loaded.faults.length > 0) return EXIT.usage;
-    const findings = [await checkNode(), ...checkDisk(loaded), ...(await checkProgram(loaded))];
+    const findings = [checkNode(), ...checkDisk(loaded), ...(await checkProgram(loaded))];
     for (const { check, state, found, help } of findings) {
       if (output.json) output.value({ check, state, found, help });
       else {
@@ -41,8 +44,7 @@ export const doctor: Command = {
   },
 };
 
-async function checkNode(): Promise<Finding> {
-  const { DatabaseSync } = await import('node:sqlite');
+function checkNode(): Finding {
   const database = new DatabaseSync(':memory:');
   const row = database.prepare('SELECT sqlite_version() AS version').get() as { version: string };
   database.close();
@@ -122,7 +124,45 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
     checkPort('operations port', configuration.operations.listen),
   ]);
   const log = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
-  return [{ check: 'program', state: 'good', found: `does not run; the log ${log}` }, ...ports];
+  return [{ check: 'program', state: 'good', found: `does not run; the log ${log}` }, ...ports, ...checkStores(loaded)];
+}
+
+/** Whether each connector could write to its store. */
+function checkStores({ configuration }: LoadedConfiguration): Finding[] {
+  const data = path.resolve(configuration.data);
+  return Object.entries(configuration.connectors).map(([name, { files, table }]): Finding => {
+    const check = `store of ${name}`;
+    const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
+    try {
+      if (files) writable(String(at));
+      else checkTable(String(at));
+      return { check, state: 'good', found: `${at} can be written` };
+    } catch (error) {
+      return {
+        check,
+        state: 'bad',
+        found: `${at}: ${messageOf(error)}`,
+        help: 'Make it writable for this user, or set its "path" to another place.',
+      };
+    }
+  });
+}
+
+/** Throws if neither the directory, nor where it would be made, can be written. */
+function writable(directory: string): void {
+  if (existsSync(directory)) accessSync(directory, constants.R_OK | constants.W_OK);
+  else writable(path.dirname(directory));
+}
+
+function checkTable(file: string): void {
+  if (!existsSync(file)) {
+    writable(path.dirname(file));
+    return;
+  }
+  const database = new DatabaseSync(file);
+  database.prepare('PRAGMA user_version').get();
+  database.close();
+  accessSync(file, constants.R_OK | constants.W_OK);
 }
 
 async function checkPort(check: string, listen: string): Promise<Finding> {

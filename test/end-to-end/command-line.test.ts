@@ -96,6 +96,28 @@ test('what is in force can be shown, secrets hidden, and the schema printed', (t
   assert.equal(millrace('config', 'check').status, 0);
 });
 
+test('the doctor finds a store that can not be written', (t) => {
+  const directory = temporaryDirectory(t);
+  const occupied = path.join(directory, 'occupied');
+  mkdirSync(occupied);
+  writeFileSync(
+    path.join(directory, 'millrace.yaml'),
+    `collector: { listen: "127.0.0.1:0" }\noperations: { listen: "127.0.0.1:0" }\nconnectors: { files: { files: {} }, search: { table: { sqlite: { path: "${occupied}" } } } }\n`,
+  );
+  const { status, stdout } = commandIn(directory)('doctor', '--json');
+  assert.equal(status, 1);
+  const findings = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { check: string; state: string; help?: string });
+  const bad = findings.filter(({ state }) => state === 'bad');
+  assert.deepEqual(
+    bad.map(({ check }) => check),
+    ['store of search'],
+  );
+  assert.ok(bad[0]?.help);
+});
+
 test('the halves of the program say what they need', (t) => {
   const millrace = commandIn(temporaryDirectory(t));
   for (const name of ['collect', 'load']) {
