@@ -106,8 +106,9 @@ class Program {
     const [collector, delivery, operations, log] = [this.#collector, this.#delivery, this.#operations, this.#log];
     await step('collector', collector && (() => stopCollector(collector)));
     const unsafe = await step('delivery', delivery && (() => delivery.drain(STOP.flush)));
-    await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
+    // Readers go before writers: SQLite empties a write-ahead log only when a writer closes last.
     await step('operations', operations && (() => operations.close(STOP.operations)));
+    await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
     await step('log', log && (() => log.close()));
     if (log) withdraw(this.#data);
     return unsafe ?? 0;

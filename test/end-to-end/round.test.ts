@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { Program } from '../support/program.ts';
@@ -66,6 +67,7 @@ test('an event goes from the API to both stores, is found by time, type, text an
   assert.equal(accounting.delivered, 2);
 
   assert.equal(await program.stop(), 0);
+  assert.ok(!existsSync(path.join(program.data, 'search.db-wal')), 'a stopped search.db is whole by itself');
   const inFiles = await idsInFiles(program.data);
   assert.equal(inFiles.size, 2);
   assert.deepEqual(new Set(inFiles.keys()), new Set(idsInTable(program.data).keys()));
