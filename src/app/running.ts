@@ -18,14 +18,28 @@ export function withdraw(dataDirectory: string): void {
   rmSync(path.join(dataDirectory, FILE), { force: true });
 }
 
-/** The program that announced itself here; it may have died since, so it has to be asked. */
+/**
+ * The program that announced itself here; it may have died a moment ago, so it has to be asked. One
+ * whose process is gone is not told of: another data directory's program may have its port by now.
+ */
 export function findRunning(dataDirectory: string): RunningProgram | undefined {
   try {
     const { pid, operations } = JSON.parse(
       readFileSync(path.join(dataDirectory, FILE), 'utf8'),
     ) as Partial<RunningProgram>;
-    return typeof pid === 'number' && typeof operations === 'string' ? { pid, operations } : undefined;
+    if (typeof pid !== 'number' || typeof operations !== 'string') return undefined;
+    return isAlive(pid) ? { pid, operations } : undefined;
   } catch {
     return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Alive, but another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

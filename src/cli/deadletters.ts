@@ -66,7 +66,9 @@ async function show({ output }: Call, target: Target, [id]: readonly string[]): 
 async function replay({ output }: Call, target: Target, [connector, ...ids]: readonly string[]): Promise<number> {
   if (connector === undefined) throw cliErrors.USAGE('millrace deadletters replay: name the connector.');
   const replayed = await target.deadLetters.replay({ refusedBy: connector, ...(ids.length > 0 ? { ids } : {}) });
+  const missing = ids.length > 0 ? new Set(ids).size - replayed : 0;
   if (output.json) output.value({ replayed });
-  else output.line(`${replayed} dead letters are on their way to ${connector} again.`);
-  return EXIT.good;
+  else output.line(`On their way to ${connector} again: ${replayed}.`);
+  if (missing > 0) output.note(`Not found among the dead letters of ${connector}: ${missing}.`);
+  return missing > 0 ? EXIT.failed : EXIT.good;
 }

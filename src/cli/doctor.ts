@@ -10,6 +10,7 @@ import { sqliteTablePath } from '../sinks/table/index.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './command.ts';
+import { printable } from './output.ts';
 import { printFaults } from './run.ts';
 import { requireProgram } from './target.ts';
 
@@ -37,7 +38,9 @@ export const doctor: Command = {
       if (output.json) output.value({ check, state, found, help });
       else {
         const colour = ({ good: 'green', warning: 'yellow', bad: 'red' } as const)[state];
-        output.line(`${output.style(colour, state.padEnd(7))}  ${check}: ${found}${help ? `\n         ${help}` : ''}`);
+        output.line(
+          `${output.style(colour, state.padEnd(7))}  ${check}: ${printable(found)}${help ? `\n         ${help}` : ''}`,
+        );
       }
     }
     return findings.some(({ state }) => state === 'bad') ? EXIT.failed : EXIT.good;

@@ -34,9 +34,9 @@ export class Output {
     this.#streams.out(`${text}\n`);
   }
 
-  /** One value on one line of JSON. */
+  /** One value on one line of JSON, safe for a terminal: what `printable` writes are JSON's own escapes. */
   value(value: unknown): void {
-    this.#streams.out(`${JSON.stringify(value)}\n`);
+    this.line(printable(JSON.stringify(value)));
   }
 
   note(text: string): void {
@@ -78,7 +78,7 @@ export class Output {
  */
 export function printable(text: string): string {
   return text.replace(
-    /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
     (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
 }

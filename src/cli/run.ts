@@ -34,6 +34,7 @@ async function run(words: readonly string[], surroundings: Surroundings, output:
   const [name, ...rest] = words;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const about = commands.find((one) => one.name === rest[0]);
+    if (name === 'help' && rest[0] !== undefined && !about) throw noCommand(rest[0]);
     output.line(about ? commandHelp(about) : programHelp(commands));
     return name === undefined ? EXIT.usage : EXIT.good;
   }
@@ -42,7 +43,7 @@ async function run(words: readonly string[], surroundings: Surroundings, output:
     return EXIT.good;
   }
   const command = commands.find((one) => one.name === name);
-  if (!command) throw cliErrors.USAGE(`There is no command ${JSON.stringify(name)}.`);
+  if (!command) throw name.startsWith('-') ? cliErrors.USAGE('Options come after the command.') : noCommand(name);
   const { values, positionals } = parse(command, rest);
   if (values['help'] === true) {
     output.line(commandHelp(command));
@@ -64,6 +65,10 @@ async function run(words: readonly string[], surroundings: Surroundings, output:
   });
 }
 
+function noCommand(name: string): Error {
+  return cliErrors.USAGE(`There is no command ${JSON.stringify(name)}.`);
+}
+
 function parse(command: Command, words: readonly string[]): Pick<Call, 'values' | 'positionals'> {
   const options = { ...command.options, ...COMMON_OPTIONS };
   try {
@@ -73,7 +78,9 @@ function parse(command: Command, words: readonly string[]): Pick<Call, 'values' 
     }
     return { values, positionals };
   } catch (error) {
-    throw cliErrors.USAGE(`millrace ${command.name}: ${(error as Error).message}.`);
+    // Node's own sentence goes on with advice about positional arguments that no command here has a use for.
+    const [sentence] = (error as Error).message.split('. ');
+    throw cliErrors.USAGE(`millrace ${command.name}: ${sentence}.`);
   }
 }
 
@@ -102,5 +109,10 @@ function exitCodeOf(error: unknown): number {
 function ofThisProcess(): Surroundings {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
+  // Whoever read the answers has gone, as `head` does: an end like Ctrl-C, and no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    stop.abort(error);
+  });
   return { streams: processStreams, environment: process.env, workingDirectory: process.cwd(), signal: stop.signal };
 }

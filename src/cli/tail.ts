@@ -36,7 +36,7 @@ export const tail: Command = {
     try {
       let shown = 0;
       for await (const record of target.tail(positionals[0] ?? DEFAULT_TOPIC, from, signal)) {
-        output.line(show(record, format));
+        output.line(printable(show(record, format)));
         if (++shown >= limit) break;
       }
     } catch (error) {
@@ -50,7 +50,7 @@ export const tail: Command = {
 
 function show({ topic, partition, offset, timestamp, value }: TailedRecord, format: Format): string {
   const text = Buffer.from(value).toString('utf8');
-  if (format === 'value') return printable(text);
+  if (format === 'value') return text;
   return JSON.stringify({ topic, partition, offset, timestamp: new Date(timestamp).toISOString(), value: text });
 }
 

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { eventTopics } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
+import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import { openEmbeddedLog } from '../log/embedded/open.ts';
 import type { Log } from '../log/log.ts';
 import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
@@ -43,14 +45,23 @@ async function findProgram({ configuration }: LoadedConfiguration): Promise<Prog
   return (await client.isAlive()) ? client : undefined;
 }
 
+/** Throws NOT_REACHABLE where nothing was ever stored: a question must not make a data directory. */
 async function openData({ configuration }: LoadedConfiguration): Promise<Target> {
+  const directory = path.resolve(configuration.data, 'log');
+  if (!existsSync(directory)) {
+    throw cliErrors.NOT_REACHABLE(`No program runs on ${path.resolve(configuration.data)}, and it holds no log.`);
+  }
   const log: Log = await openEmbeddedLog({
-    directory: path.resolve(configuration.data, 'log'),
+    directory,
     config: configuration.log.embedded,
     logger: { ...configuration.logging, level: 'error' },
   });
   for (const { name, partitions } of eventTopics(configuration)) await log.admin.createTopic(name, { partitions });
-  const deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
+  // A connector that is new in the configuration has none yet.
+  const connectors = Object.keys(configuration.connectors);
+  for (const name of [COLLECTOR_DEAD_LETTERS, ...connectors.flatMap((one) => [deadLetterTopic(one), replayTopic(one)])])
+    await log.admin.createTopic(name, { partitions: 1 });
+  const deadLetters = new LogDeadLetterStore(log, connectors);
   return {
     tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
     deadLetters,

@@ -172,7 +172,7 @@ export const collectorErrors = defineErrors({
   ...FAULTS,
   LISTEN_FAILED: {
     decision: 'stop',
-    help: 'Choose another address or port in collector.listen, or stop what uses it (millrace doctor says what).',
+    help: 'Choose another address or port in collector.listen, or stop what uses it.',
   },
   SCHEMA_INVALID: {
     decision: 'stop',

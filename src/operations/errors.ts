@@ -24,6 +24,10 @@ export const operationsErrors = defineErrors({
   },
   QUESTION_TIMED_OUT: { decision: 'retry', help: 'Ask about a shorter time, or with fewer conditions.' },
   OPERATIONS_BUSY: { decision: 'retry', help: 'Try again in a moment, or close other dashboards and tails.' },
+  OPERATIONS_LISTEN_FAILED: {
+    decision: 'stop',
+    help: 'Choose another address or port in operations.listen, or stop what uses it.',
+  },
   OPERATIONS_FAILED: { decision: 'retry', help: 'See the cause in the log of the program.' },
 });
 

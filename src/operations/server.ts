@@ -6,7 +6,7 @@ import fastify from 'fastify';
 import type { Assets } from '../support/assets.ts';
 import { loadAssets, replyWithAsset } from '../support/assets.ts';
 import type { Clock } from '../support/clock.ts';
-import { MillraceError } from '../support/errors.ts';
+import { MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { Access, SECURITY_HEADERS } from './access.ts';
 import type { OperationsConfig } from './config.ts';
@@ -93,7 +93,13 @@ export function createOperationsServer({
   return {
     async listen() {
       const { host, port } = parseListen(config.listen);
-      await server.listen({ host, port });
+      try {
+        await server.listen({ host, port });
+      } catch (error) {
+        throw operationsErrors.OPERATIONS_LISTEN_FAILED(`Cannot listen on ${config.listen}: ${messageOf(error)}.`, {
+          cause: error,
+        });
+      }
       const bound = server.server.address() as AddressInfo;
       return { address: bound.address, port: bound.port, url: urlOf(bound) };
     },

@@ -53,7 +53,7 @@ export class LogServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     const { directory, config, logger } = options;
-    const lock = lockDirectory(directory);
+    const lock = takeLock(directory);
     if (!lock) throw logErrors.LOG_IN_USE(`the log in ${directory} is in use by another process`);
     this.#lock = lock;
     try {
@@ -228,4 +228,12 @@ export class LogServer {
 function assertOffset({ offset }: PositionChange): void {
   if (offset !== undefined && !(Number.isSafeInteger(offset) && offset >= 0))
     throw new RangeError(`${offset} is not an offset`);
+}
+
+function takeLock(directory: string): DirectoryLock | undefined {
+  try {
+    return lockDirectory(directory);
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
 }
