@@ -1,19 +1,28 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import type { Consumer, Log, LogRecord, NewRecord, TopicPartition } from '../../src/log/log.ts';
+import type { Log, NewRecord, TopicPartition } from '../../src/log/log.ts';
 import { partitionName } from '../../src/log/log.ts';
+import type { MemberListener } from '../support/log-members.ts';
+import {
+  at,
+  byNumber,
+  bytes,
+  Member,
+  newGroup,
+  numbered,
+  plain,
+  range,
+  START,
+  texts,
+  WAIT_MS,
+} from '../support/log-members.ts';
 import { until } from '../support/until.ts';
 
 export interface OpenedLog {
   readonly log: Log;
   cleanup(): Promise<void>;
 }
-
-/** Long enough for any group to settle; what is awaited comes sooner or the test fails. */
-const WAIT_MS = 20_000;
-
-const START = Date.UTC(2026, 10, 22, 12);
 
 /** What every log does. The suite makes topics and groups of its own, and never the same twice. */
 export function logContract(name: string, open: () => Promise<OpenedLog>): void {
@@ -407,103 +416,4 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       await other.cleanup();
     });
   });
-}
-
-/** What a test does when partitions come and go. */
-interface MemberListener {
-  assigned?(member: Member, partitions: readonly TopicPartition[]): Promise<void>;
-  revoked?(member: Member, partitions: readonly TopicPartition[]): Promise<void>;
-}
-
-/** A consumer that keeps note of what it has and has seen. */
-class Member {
-  readonly consumer: Consumer;
-  readonly partitions = new Set<string>();
-  readonly events: string[] = [];
-  readonly #listener: MemberListener;
-  readonly #seen = new Map<string, TopicPartition & { offset: number }>();
-
-  constructor(consumer: Consumer, listener: MemberListener = {}) {
-    this.consumer = consumer;
-    this.#listener = listener;
-  }
-
-  subscribe(): Promise<void> {
-    return this.consumer.subscribe({
-      assigned: async (partitions) => {
-        this.events.push('assigned');
-        await this.#listener.assigned?.(this, partitions);
-        for (const partition of partitions) this.partitions.add(partitionName(partition));
-      },
-      revoked: async (partitions) => {
-        this.events.push('revoked');
-        await this.#listener.revoked?.(this, partitions);
-        for (const partition of partitions) this.partitions.delete(partitionName(partition));
-      },
-      lost: (partitions) => {
-        this.events.push('lost');
-        for (const partition of partitions) this.partitions.delete(partitionName(partition));
-      },
-    });
-  }
-
-  /** Polls until there are this many records. */
-  async take(count: number): Promise<LogRecord[]> {
-    const records: LogRecord[] = [];
-    const end = performance.now() + WAIT_MS;
-    while (records.length < count && performance.now() < end) {
-      for (const batch of await this.consumer.poll({ maxWaitMs: 1000 })) records.push(...batch.records);
-    }
-    assert.equal(records.length, count);
-    return records;
-  }
-
-  see({ topic, partition, records }: TopicPartition & { readonly records: readonly LogRecord[] }): void {
-    this.#seen.set(partitionName({ topic, partition }), { topic, partition, offset: records.at(-1)!.offset + 1 });
-  }
-
-  /** Commits what was seen of these partitions. */
-  async commitSeen(partitions: readonly TopicPartition[]): Promise<void> {
-    const names = partitions.map(partitionName);
-    const positions = names.map((name) => this.#seen.get(name)).filter((position) => !!position);
-    if (positions.length > 0) await this.consumer.commit(positions);
-    for (const name of names) this.#seen.delete(name);
-  }
-}
-
-function newGroup(): string {
-  return `contract-${randomUUID()}`;
-}
-
-function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function at(ms: number): NewRecord {
-  return { timestamp: START + ms, value: bytes('{}') };
-}
-
-function range(from: number, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => String(from + index));
-}
-
-function numbered(from: number, count: number): NewRecord[] {
-  return range(from, count).map((text) => ({ timestamp: START, value: bytes(text) }));
-}
-
-function textOf(record: NewRecord): string {
-  return new TextDecoder().decode(record.value);
-}
-
-function texts(records: readonly LogRecord[]): string[] {
-  return records.map(textOf);
-}
-
-function byNumber(a: string, b: string): number {
-  return Number(a) - Number(b);
-}
-
-/** A record in plain types, so that a view equals a copy. */
-function plain({ value, key, ...rest }: LogRecord): object {
-  return { ...rest, value: textOf({ timestamp: 0, value }), key: key && new TextDecoder().decode(key) };
 }
