@@ -6,14 +6,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { LoadOrder, LoadReport, ServerUsage, Workload } from './collector/messages.ts';
 import { BATCH_EVENTS } from './collector/messages.ts';
 import type { BenchResult } from './result.ts';
 
-/** The flags that bin/millrace gives the program. */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
+/** The flags that bin/millrace gives the program: what is measured is what runs. */
+const { SERVER_FLAGS } = createRequire(import.meta.url)('../bin/find-node.cjs') as { SERVER_FLAGS: readonly string[] };
 const ROUNDS = 3;
 const WARM_UP_MS = 1500;
 const MEASURE_MS = 3000;
@@ -131,7 +132,7 @@ function start(file: string, core: number, ...words: string[]): ChildProcess {
   const command = [
     ...(pinned ? ['taskset', '-c', String(core)] : []),
     process.execPath,
-    ...NODE_FLAGS,
+    ...SERVER_FLAGS,
     script,
     ...words,
   ];
