@@ -38,9 +38,10 @@ export class StatusSource {
 
   async read(): Promise<Status> {
     const { log, collector, delivery, connectors, topics, bufferLimitBytes } = this.#parts;
-    const offsets = new Map<string, readonly PartitionOffsets[]>();
     const named = new Set([...topics.map(({ name }) => name), ...connectors.flatMap((one) => one.topics)]);
-    for (const name of named) offsets.set(name, await log.admin.offsets(name));
+    const offsets = new Map(
+      await Promise.all([...named].map(async (name) => [name, await log.admin.offsets(name)] as const)),
+    );
     const { accepted, delivered, buffered, deadLettered, dropped, bufferBytes } = delivery.counters;
     const { requests, acceptedEvents, rejectedEvents, shedRequests } = collector.counters;
     return {
