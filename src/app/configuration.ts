@@ -6,6 +6,7 @@ import { readConfiguration } from '../config/read.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { COLLECTOR_DEAD_LETTERS } from '../log/dead-letter.ts';
 import { checkAccess } from '../operations/config.ts';
+import { filesDirectory } from '../sinks/files/sink.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
@@ -141,7 +142,7 @@ function storesMustNotBeShared({ connectors, data }: Configuration): Fault[] {
   const faults: Fault[] = [];
   for (const [name, { files }] of Object.entries(connectors)) {
     if (!files) continue;
-    const directory = path.resolve(files.store.local.path ?? path.join(data, 'files'));
+    const directory = filesDirectory(files, data);
     const other = seen.get(directory);
     if (other !== undefined) {
       faults.push({

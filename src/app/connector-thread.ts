@@ -1,6 +1,7 @@
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
+import { settlesWithin } from '../support/within.ts';
 import type { ConnectorThread, ConnectorThreadData } from './connector-worker.ts';
 import { ThreadHost } from './thread-host.ts';
 
@@ -46,9 +47,7 @@ export class ConnectorHost {
 
   async snapshot(): Promise<ConnectorSnapshot> {
     const asked = this.#thread.channel.call('snapshot', []).catch(() => undefined);
-    const late = new AbortController();
-    const snapshot = await Promise.race([asked, systemClock.sleep(SNAPSHOT_MS, late.signal)]);
-    late.abort();
+    const snapshot = (await settlesWithin(asked, SNAPSHOT_MS)) ? await asked : undefined;
     if (snapshot) this.#last = this.#sum(snapshot);
     return this.#last;
   }

@@ -4,7 +4,7 @@ import type { Collector } from '../collector/server.ts';
 import { createCollector } from '../collector/server.ts';
 import { Delivery } from '../delivery/delivery.ts';
 import { groupOf } from '../loader/connector.ts';
-import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
+import { replayTopic } from '../log/dead-letter.ts';
 import type { EmbeddedLog } from '../log/embedded/open.ts';
 import { openEmbeddedLog } from '../log/embedded/open.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
@@ -21,6 +21,7 @@ import { OperationsHost } from './operations-thread.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
+import { createTopics } from './topics.ts';
 
 /** How long each step of a stop may take, in milliseconds. */
 const STOP = { drainHttp: 5_000, flush: 10_000, connectors: 12_000, operations: 3_000 };
@@ -122,13 +123,7 @@ class Program {
       onFailure,
     });
     this.#log = log;
-    for (const { name, partitions } of eventTopics(this.#configuration))
-      await log.admin.createTopic(name, { partitions });
-    await log.admin.createTopic(COLLECTOR_DEAD_LETTERS, { partitions: 1 });
-    for (const name of Object.keys(this.#configuration.connectors)) {
-      await log.admin.createTopic(deadLetterTopic(name), { partitions: 1 });
-      await log.admin.createTopic(replayTopic(name), { partitions: 1 });
-    }
+    await createTopics(log.admin, this.#configuration);
     log.protect(Object.keys(this.#configuration.connectors).map(groupOf));
     return log;
   }

@@ -6,6 +6,7 @@ import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
+import { settlesWithin } from '../support/within.ts';
 
 export const threadErrors = defineErrors({
   THREAD_CRASHED: {
@@ -52,15 +53,13 @@ export class ThreadHost<Calls extends Handlers> {
   /** Asks the thread to finish, for at most `deadlineMs`, then ends it. */
   async stop(finish: (channel: Channel<Calls>) => Promise<unknown>, deadlineMs: number): Promise<void> {
     this.#stopped.abort();
-    const late = new AbortController();
     const finished = finish(this.#channel).catch((error: unknown) => {
       this.#options.logger.warn(
         { thread: this.#options.name, error: messageOf(error) },
         'a thread did not stop politely',
       );
     });
-    await Promise.race([finished, systemClock.sleep(deadlineMs, late.signal)]);
-    late.abort();
+    await settlesWithin(finished, deadlineMs);
     await this.#worker.terminate();
   }
 

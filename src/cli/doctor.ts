@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
 import { formatBytes } from '../config/units.ts';
+import { parseListen } from '../operations/config.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import { messageOf } from '../support/errors.ts';
@@ -169,8 +170,7 @@ function checkTable(file: string): void {
 }
 
 async function checkPort(check: string, listen: string): Promise<Finding> {
-  const at = listen.lastIndexOf(':');
-  const [host, port] = [listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(listen.slice(at + 1))];
+  const { host, port } = parseListen(listen);
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
-import { eventTopics } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
-import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
+import { createTopics } from '../app/topics.ts';
 import { openEmbeddedLog } from '../log/embedded/open.ts';
 import type { Log } from '../log/log.ts';
 import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
@@ -56,12 +55,9 @@ async function openData({ configuration }: LoadedConfiguration): Promise<Target>
     config: configuration.log.embedded,
     logger: { ...configuration.logging, level: 'error' },
   });
-  for (const { name, partitions } of eventTopics(configuration)) await log.admin.createTopic(name, { partitions });
-  // A connector that is new in the configuration has none yet.
-  const connectors = Object.keys(configuration.connectors);
-  for (const name of [COLLECTOR_DEAD_LETTERS, ...connectors.flatMap((one) => [deadLetterTopic(one), replayTopic(one)])])
-    await log.admin.createTopic(name, { partitions: 1 });
-  const deadLetters = new LogDeadLetterStore(log, connectors);
+  // A topic or connector that is new in the configuration has none yet.
+  await createTopics(log.admin, configuration);
+  const deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
   return {
     tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
     deadLetters,

@@ -109,7 +109,10 @@ export class Delivery implements Intake {
     for (let index = 0; index < events.length; index++) {
       const event = events[index]!;
       if (event.deadLetter) this.#keptAtDoor++;
-      else this.#count(1);
+      else {
+        this.#accepted++;
+        this.#buffered++;
+      }
       this.#enqueue(event, acknowledgement, index);
     }
     this.#linger();
@@ -156,11 +159,6 @@ export class Delivery implements Intake {
     this.#stopped.abort();
     this.#acknowledgements.expireAll();
     return this.#buffered;
-  }
-
-  #count(events: number): void {
-    this.#accepted += events;
-    this.#buffered += events;
   }
 
   #enqueue(event: OutgoingEvent, acknowledgement: Acknowledgement | undefined, index: number): void {
