@@ -137,10 +137,13 @@ browserTest('what a visitor sent is only ever text', async (browser, t) => {
     '"><script>hacked=1</script>',
     '</bdi>\u2067',
   ];
+  // Each older than the one before, so that rows stand in this order whenever the clock ticks.
+  const newest = Date.now() - 60_000;
   const { page, observed } = await visit(browser, t, {
     prepare: (operations) => {
       operations.events = names.map((name, index) =>
         event(`e${index}`, index === 0 ? 'red;background-image:url(http://127.0.0.1:1/)' : name, {
+          timestamp: new Date(newest - index * 1_000).toISOString(),
           userName: name,
           [name.slice(0, 200)]: name,
         }),
