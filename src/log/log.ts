@@ -55,7 +55,10 @@ export interface Appended {
  * `dead-letter` when these records will never be taken.
  */
 export interface Producer {
-  /** The partition for a key; without a key, partitions take turns. */
+  /**
+   * The partition for a key; without a key, partitions take turns. Answers at once: before the
+   * log was ever reached it goes by the number of partitions that the configuration names.
+   */
   partitionFor(topic: string, key?: Uint8Array): number;
   send(to: TopicPartition, records: readonly NewRecord[]): Promise<Appended>;
   close(): Promise<void>;
@@ -110,6 +113,10 @@ export interface TopicDescription {
 
 export interface TopicOptions {
   readonly partitions: number;
+  /** Copies of each partition; the log's own default if left out. The embedded log has one. */
+  readonly replication?: number;
+  /** Settings of the topic in the log's own words (Kafka: `retention.ms`, …); the embedded log has none. */
+  readonly config?: Readonly<Record<string, string>>;
 }
 
 export interface PartitionOffsets extends TopicPartition {
