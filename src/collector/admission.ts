@@ -4,6 +4,7 @@ import type { EventRules } from '../event/canonical.ts';
 import { canonicalEvent, readEvent } from '../event/canonical.ts';
 import type { EventInput, Stamp } from '../event/event.ts';
 import type { Router } from '../event/routing.ts';
+import { keyOf } from '../event/routing.ts';
 import type { Extent } from '../event/scan.ts';
 import type { CollectorCounters } from './counters.ts';
 import { deadLetter } from './dead-letters.ts';
@@ -46,7 +47,9 @@ export function judgeInput(input: EventInput, raw: string, stamp: Stamp, pipelin
   const event = canonicalEvent(input, stamp, pipeline.rules);
   if (typeof event === 'string') return { fault: event };
   const { id, timestamp, value } = event;
-  return { outgoing: { id, topic: route.topic, timestamp, value, headers: route.headers } };
+  const { topic, headers } = route;
+  const key = route.key === undefined ? undefined : keyOf(route.key, { ...input, id, type: route.type });
+  return { outgoing: { id, topic, timestamp, value, headers, ...(key ? { key } : {}) } };
 }
 
 const FAULT_OF_CAUSE: Readonly<Record<RefusalCause, RequestFault>> = {

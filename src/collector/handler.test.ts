@@ -29,7 +29,7 @@ for (const { admission, status } of ANSWERS) {
       ...{ replies: new RepliesByOrigin(['*']), addresses: new ClientAddresses([]), stopping: () => false },
       pipeline: {
         ...{ intake, counters: createCounters(), schemas: new EventSchemas(new Map()) },
-        router: new Router({ topics: {}, unknownTypes: 'accept', typeHeader: 'type' }),
+        router: new Router({ topics: {}, unknownTypes: 'accept', headersOf: (type) => ({ type }) }),
         rules: { bytes: 1000, depth: 4, fields: 10, pastMs: 1000, futureMs: 1000 },
       },
     });

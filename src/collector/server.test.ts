@@ -31,7 +31,24 @@ test('takes the event of the original page', async (t) => {
     },
   ]);
   assert.equal(intake.events[0]?.topic, 'select-color');
-  assert.deepEqual(intake.events[0]?.headers, { type: 'select-color' });
+  assert.deepEqual(intake.events[0]?.headers, { type: 'select-color', 'content-type': 'application/json' });
+  assert.equal(intake.events[0]?.key, undefined);
+});
+
+test('keys records by the field that their topic names', async (t) => {
+  const topics = {
+    'select-color': { types: ['select-color'], key: 'userName' },
+    'web-events': { types: [], key: 'id' },
+  };
+  const { intake, url } = await startCollector(t, { topics });
+  await fetch(`${url}/api/select?color=red&user=Ada`);
+  await fetch(`${url}/api/select?color=red`);
+  await fetch(`${url}/v1/events`, {
+    method: 'POST',
+    body: '[{"type":"a","id":"e7"},{"type":"select-color","userName":"Bo"}]',
+  });
+  const keys = intake.events.map(({ key }) => key && Buffer.from(key).toString());
+  assert.deepEqual(keys, ['Ada', undefined, 'e7', 'Bo']);
 });
 
 test('takes one event, an array and lines, under every content type and encoding', async (t) => {

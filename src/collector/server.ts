@@ -9,8 +9,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Intake } from '../delivery/intake.ts';
+import type { RoutedTopic } from '../event/routing.ts';
 import { Router } from '../event/routing.ts';
-import { TYPE_HEADER } from '../log/log.ts';
+import { eventHeaders } from '../log/log.ts';
 import type { Clock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
@@ -29,8 +30,8 @@ import { EventSchemas } from './schemas.ts';
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
-  /** Topics by name, with the types that go to each. */
-  readonly topics: Readonly<Record<string, { readonly types: readonly string[] }>>;
+  /** Topics by name. */
+  readonly topics: Readonly<Record<string, RoutedTopic>>;
   /** JSON Schemas by type, parsed. */
   readonly schemas?: ReadonlyMap<string, JsonSchema>;
   readonly intake: Intake;
@@ -98,7 +99,7 @@ class HttpCollector implements Collector {
         intake,
         counters: this.counters,
         schemas: new EventSchemas(schemas ?? new Map()),
-        router: new Router({ topics, unknownTypes: config.unknownTypes, typeHeader: TYPE_HEADER }),
+        router: new Router({ topics, unknownTypes: config.unknownTypes, headersOf: eventHeaders }),
         rules: {
           ...{ bytes: limits.eventBytes, depth: limits.depth, fields: limits.fields },
           ...{ pastMs: time.past, futureMs: time.future },

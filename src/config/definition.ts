@@ -20,6 +20,15 @@ export interface Definition {
   /** `false` for a section; the entries' definition for a map. */
   readonly additionalProperties?: false | Definition;
   readonly namePattern?: string;
+  readonly presets?: Presets;
+}
+
+/** Defaults that the value of one field decides for others. */
+export interface Presets {
+  /** A field of the same section, before those that it decides. */
+  readonly by: string;
+  /** By its value: defaults of single values, by their path in the file. */
+  readonly of: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** TypeBox keeps its own keywords out of its types; ours are read through this one place. */

@@ -7,6 +7,7 @@
  * properties), `optional` (may be absent; any other field without a default is required).
  */
 import type { Static, TSchema, TUnsafe } from 'typebox';
+import type { Presets } from './definition.ts';
 
 /** What every field says of itself. */
 interface About<T> {
@@ -68,7 +69,10 @@ export function mapOf<T extends TSchema>(
 }
 
 /** A group of fields; unknown names in it are faults. */
-export function section<T extends Record<string, TSchema>>(fields: T, about: { readonly description: string }) {
+export function section<T extends Record<string, TSchema>>(
+  fields: T,
+  about: { readonly description: string; readonly presets?: Presets },
+) {
   return unsafe<{ readonly [K in keyof T]: Static<T[K]> }>({
     type: 'object',
     properties: fields,

@@ -141,3 +141,21 @@ test('units read back as they were written', () => {
     }),
   );
 });
+
+test('one field decides the defaults of others, and what is written wins', () => {
+  const preset = section(
+    {
+      policy: oneOf(['quick', 'safe'], { description: 'Policy', default: 'quick' }),
+      wait: section(
+        { acks: oneOf(['one', 'all'], { description: 'Acks', default: 'one' }) },
+        { description: 'Waiting' },
+      ),
+    },
+    { description: 'All', presets: { by: 'policy', of: { safe: { 'wait.acks': 'all' } } } },
+  );
+  const read = (text: string) => readConfiguration(preset, text, { POLICY: 'safe' }).value;
+  assert.deepEqual(read(''), { policy: 'quick', wait: { acks: 'one' } });
+  assert.deepEqual(read('policy: safe'), { policy: 'safe', wait: { acks: 'all' } });
+  assert.deepEqual(read('wait: {}\npolicy: ${POLICY}'), { policy: 'safe', wait: { acks: 'all' } });
+  assert.deepEqual(read('policy: safe\nwait: { acks: one }'), { policy: 'safe', wait: { acks: 'one' } });
+});

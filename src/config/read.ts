@@ -53,6 +53,8 @@ class Reader {
   readonly #text: string;
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #counter = new LineCounter();
+  /** Defaults that a field already read has decided, by path. */
+  #preset: Readonly<Record<string, unknown>> = {};
 
   constructor(text: string, environment: Readonly<Record<string, string | undefined>>) {
     this.#text = text;
@@ -82,6 +84,7 @@ class Reader {
     }
     if (node?.range) this.lines.set(path, this.#counter.linePos(node.range[0]).line);
     const absent = node === null || node === undefined || (isScalar(node) && node.value === null);
+    if (absent && definition.type !== 'object' && Object.hasOwn(this.#preset, path)) return this.#preset[path];
     if (absent && definition.default === undefined) {
       if (definition.optional) return undefined;
       if (definition.type !== 'object' || definition.choice) {
@@ -115,7 +118,11 @@ class Reader {
     if (definition.properties) {
       const fields = Object.entries(definition.properties);
       return Object.fromEntries(
-        fields.map(([name, field]) => [name, this.#any(field, given.get(name), at(path, name))]),
+        fields.map(([name, field]) => {
+          const value = this.#any(field, given.get(name), at(path, name));
+          if (name === definition.presets?.by) this.#preset = definition.presets.of[String(value)] ?? {};
+          return [name, value];
+        }),
       );
     }
     return this.#map(definition, given, path);

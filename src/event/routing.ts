@@ -8,16 +8,26 @@ export interface Route {
   readonly topic: string;
   readonly type: string;
   readonly typeJson: string;
-  /** Headers of the type's records, by the name that the log knows for it. */
+  /** Headers of the type's records. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The field whose value is the record's key; without one records have no key. */
+  readonly key: string | undefined;
+}
+
+/** A topic as routing sees it. */
+export interface RoutedTopic {
+  /** The types that go to it. */
+  readonly types: readonly string[];
+  /** The field whose value keys the records, so that events with one value stay in order. */
+  readonly key?: string | undefined;
 }
 
 export interface RoutingOptions {
-  /** Topics by name, with the types that go to each. */
-  readonly topics: Readonly<Record<string, { readonly types: readonly string[] }>>;
+  /** Topics by name. */
+  readonly topics: Readonly<Record<string, RoutedTopic>>;
   readonly unknownTypes: 'accept' | 'reject';
-  /** The record header that carries the type. */
-  readonly typeHeader: string;
+  /** The headers of a type's records, in the log's words. */
+  headersOf(type: string): Readonly<Record<string, string>>;
 }
 
 /** Routes of unnamed types that are kept: visitors choose those names, so there must be an end. */
@@ -46,6 +56,15 @@ export class Router {
   }
 
   #route(topic: string, type: string): Route {
-    return { topic, type, typeJson: JSON.stringify(type), headers: { [this.#options.typeHeader]: type } };
+    const { topics, headersOf } = this.#options;
+    return { topic, type, typeJson: JSON.stringify(type), headers: headersOf(type), key: topics[topic]?.key };
   }
+}
+
+/** The record key of an event: text as it is, a number or boolean as JSON; nothing else makes a key. */
+export function keyOf(field: string, event: Readonly<Record<string, unknown>>): Uint8Array | undefined {
+  if (!Object.hasOwn(event, field)) return undefined;
+  const value = event[field];
+  if (typeof value === 'string') return Buffer.from(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? Buffer.from(String(value)) : undefined;
 }

@@ -29,6 +29,11 @@ export type Headers = Readonly<Record<string, string>>;
 /** The header that carries the event's type, so that a sink need not parse the value for it. */
 export const TYPE_HEADER = 'type';
 
+/** Headers of the records that carry events of one type. */
+export function eventHeaders(type: string): Headers {
+  return { [TYPE_HEADER]: type, 'content-type': 'application/json' };
+}
+
 /** A record at its place. */
 export interface LogRecord extends NewRecord {
   readonly offset: number;

@@ -46,10 +46,11 @@ export function judgeSelect(
     return { fault: isQuery.errors?.[0]?.instancePath === '/id' ? 'ID_INVALID' : 'COLOR_MISSING' };
   }
   const { color = '', user, id } = parameters;
-  if (pipeline.schemas.has(SELECT_TYPE)) return judgeAsEvent(color, user, id, stamp, pipeline);
-
   const route = pipeline.router.route(SELECT_TYPE);
   if (route === undefined) return { fault: 'TYPE_UNKNOWN' };
+  if (route.key !== undefined || pipeline.schemas.has(SELECT_TYPE)) {
+    return judgeAsEvent(color, user, id, stamp, pipeline);
+  }
   const eventId = id ?? newEventId();
   const colorJson = JSON.stringify(safeText(color));
   const value = serializeEvent({
@@ -63,7 +64,7 @@ export function judgeSelect(
   return { outgoing: { id: eventId, topic: route.topic, timestamp: stamp.receivedAt, value, headers: route.headers } };
 }
 
-/** The way of all other events, for a type that has a schema. */
+/** The way of all other events, for a type that has a schema or a key. */
 function judgeAsEvent(
   color: string,
   user: string | undefined,
