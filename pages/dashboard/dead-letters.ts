@@ -35,7 +35,7 @@ export class DeadLetters {
       this.#names = names;
       this.#showNames();
     }
-    const refused = Object.values(collector.rejectedEvents).reduce((a, b) => a + b, 0);
+    const refused = Object.values(collector?.rejectedEvents ?? {}).reduce((a, b) => a + b, 0);
     const counted = connectors.reduce((sum, one) => sum + one.deadLettered, accounting.deadLettered + refused);
     if (counted === this.#counted || document.hidden) return;
     this.#counted = counted;

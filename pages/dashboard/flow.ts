@@ -1,4 +1,4 @@
-import type { Status } from '../../src/operations/status.ts';
+import type { CollectorStatus, Status } from '../../src/operations/status.ts';
 import type { Line } from './charts.ts';
 import { Chart } from './charts.ts';
 import { byId, make } from './dom.ts';
@@ -38,11 +38,8 @@ export class Flow {
     const latest = this.#history.latest;
     const rate = (value: number | undefined) => word('perSecond', { n: formatNumber(value ?? 0) });
     const total = (n: number) => word('total', { n: formatNumber(n) });
-    const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0);
     const loaded = [...(latest?.loaded.values() ?? [])];
     const dead = accounting.deadLettered + connectors.reduce((n, one) => n + one.deadLettered, 0);
-    const fill = collector.bufferLimitBytes === 0 ? 0 : collector.bufferBytes / collector.bufferLimitBytes;
-    const rejected = sum(collector.rejectedEvents);
     const dropped = sum(accounting.dropped);
     byId('tiles').replaceChildren(
       tile(word('accepted'), rate(latest?.accepted), total(accounting.accepted)),
@@ -53,16 +50,7 @@ export class Flow {
         total(connectors.reduce((n, one) => n + one.loaded, 0)),
       ),
       tile(word('lag'), formatNumber(Math.max(0, ...connectors.map(({ lag }) => lag)))),
-      tile(
-        word('buffer'),
-        formatBytes(collector.bufferBytes),
-        word('ofLimit', { size: formatBytes(collector.bufferLimitBytes) }),
-        { fill, alarm: fill > 0.8 },
-      ),
-      tile(word('rejected'), formatNumber(rejected), reasons(collector.rejectedEvents)),
-      tile(word('shed'), formatNumber(sum(collector.shedRequests)), reasons(collector.shedRequests), {
-        alarm: sum(collector.shedRequests) > 0,
-      }),
+      ...(collector ? collectorTiles(collector) : []),
       tile(word('deadLetters'), formatNumber(dead)),
       tile(word('dropped'), formatNumber(dropped), reasons(accounting.dropped), { alarm: dropped > 0 }),
     );
@@ -87,6 +75,29 @@ export class Flow {
     draw(this.#rates, 'rates-legend', word('ratesTitle'), rates, [times, ...rateColumns]);
     draw(this.#lag, 'lag-legend', word('lagTitle'), lags, [times, ...lagColumns]);
   }
+}
+
+/** What only a process that collects has to show. */
+function collectorTiles({
+  bufferBytes,
+  bufferLimitBytes,
+  rejectedEvents,
+  shedRequests,
+}: CollectorStatus): HTMLElement[] {
+  const fill = bufferLimitBytes === 0 ? 0 : bufferBytes / bufferLimitBytes;
+  const shed = sum(shedRequests);
+  return [
+    tile(word('buffer'), formatBytes(bufferBytes), word('ofLimit', { size: formatBytes(bufferLimitBytes) }), {
+      fill,
+      alarm: fill > 0.8,
+    }),
+    tile(word('rejected'), formatNumber(sum(rejectedEvents)), reasons(rejectedEvents)),
+    tile(word('shed'), formatNumber(shed), reasons(shedRequests), { alarm: shed > 0 }),
+  ];
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0);
 }
 
 function draw(chart: Chart, legend: string, title: string, lines: readonly Line[], columns: (number | null)[][]): void {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { Fault } from '../config/read.ts';
+import type { Fault, Setting } from '../config/read.ts';
 import { readConfiguration } from '../config/read.ts';
+import { COLLECTOR_FIELDS } from '../event/event.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { COLLECTOR_DEAD_LETTERS } from '../log/dead-letter.ts';
+import { checkKafkaConfig } from '../log/kafka/config.ts';
 import { checkAccess } from '../operations/config.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import type { SinkKind } from '../sinks/registry.ts';
@@ -12,6 +14,7 @@ import { sinks } from '../sinks/registry.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Configuration, ConnectorConfiguration } from './definition.ts';
 import { configurationDefinition, DEFAULT_PARTITIONS } from './definition.ts';
+import { brokenPromises } from './policy.ts';
 
 export const configurationErrors = defineErrors({
   CONFIG_NOT_READABLE: {
@@ -33,6 +36,8 @@ export interface LoadedConfiguration {
 export interface ConfigurationSource {
   /** From `--config`. */
   readonly file?: string | undefined;
+  /** From `--set`. */
+  readonly settings?: readonly Setting[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
 }
@@ -42,7 +47,7 @@ export function loadConfiguration(source: ConfigurationSource): LoadedConfigurat
   const named = source.file ?? source.environment['MILLRACE_CONFIG'];
   const file = path.resolve(source.workingDirectory, named ?? 'millrace.yaml');
   const text = readText(file, named === undefined);
-  const reading = readConfiguration(configurationDefinition, text ?? '', source.environment);
+  const reading = readConfiguration(configurationDefinition, text ?? '', source.environment, source.settings);
   const faults = [...reading.faults];
   if (faults.length === 0) {
     for (const fault of crossChecks(reading.value, path.dirname(file))) {
@@ -70,6 +75,10 @@ function crossChecks(configuration: Configuration, directory: string): Fault[] {
     ...connectorsMustHaveOneSink(configuration),
     ...connectorTopicsMustExist(configuration),
     ...storesMustNotBeShared(configuration),
+    ...keysMustBeTheEvents(configuration),
+    ...brokenPromises(configuration),
+    ...checkKafka(configuration),
+    ...processesMustFit(configuration),
     ...checkAccess(configuration.operations).map((message) => ({ path: 'operations.listen', message })),
   ];
 }
@@ -155,17 +164,39 @@ function storesMustNotBeShared({ connectors, data }: Configuration): Fault[] {
   return faults;
 }
 
-export interface EventTopic {
-  readonly name: string;
-  readonly partitions: number;
-  readonly types: readonly string[];
+/** A field that the collector sets is known only after a client's own was dropped; it makes no key. */
+function keysMustBeTheEvents({ topics }: Configuration): Fault[] {
+  const fields: readonly string[] = COLLECTOR_FIELDS;
+  return Object.entries(topics)
+    .filter(([, { key }]) => key !== undefined && fields.includes(key))
+    .map(([name, { key }]) => ({
+      path: `topics.${name}.key`,
+      message: `topics.${name}.key is ${JSON.stringify(key)}, which the collector sets; name a field of the event's own.`,
+    }));
 }
+
+function processesMustFit({ collector: { processes, demo }, log }: Configuration): Fault[] {
+  if (processes === 1) return [];
+  const path = 'collector.processes';
+  const faults: Fault[] = [];
+  if (!log.kafka) faults.push({ path, message: `${path} above 1 needs "log.kafka": the embedded log has one writer.` });
+  if (demo)
+    faults.push({ path: 'collector.demo', message: `The demo page follows events of one process; ${path} must be 1.` });
+  return faults;
+}
+
+function checkKafka({ log }: Configuration): Fault[] {
+  return log.kafka ? checkKafkaConfig(log.kafka).map((message) => ({ path: 'log.kafka', message })) : [];
+}
+
+export type EventTopic = { readonly name: string } & Configuration['topics'][string];
 
 /** Every topic that events go to, the default one included. */
 export function eventTopics({ topics }: Configuration): EventTopic[] {
-  const named = Object.entries(topics).map(([name, { partitions, types }]) => ({ name, partitions, types }));
+  const named = Object.entries(topics).map(([name, topic]) => ({ name, ...topic }));
   if (named.some(({ name }) => name === DEFAULT_TOPIC)) return named;
-  return [...named, { name: DEFAULT_TOPIC, partitions: DEFAULT_PARTITIONS, types: [] }];
+  const unset = { replication: undefined, config: undefined, key: undefined, schema: undefined };
+  return [...named, { name: DEFAULT_TOPIC, partitions: DEFAULT_PARTITIONS, types: [], ...unset }];
 }
 
 /** The JSON Schemas of the configuration, by event type. */

@@ -1,8 +1,15 @@
 import type { ConnectorSnapshot } from '../loader/connector.ts';
+import { replayTopic } from '../log/dead-letter.ts';
+import type { OpenLog } from '../log/open.ts';
+import { transferOf } from '../log/open.ts';
 import { systemClock } from '../support/clock.ts';
+import { defineErrors } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
+import { eventTopics, sinkKind } from './configuration.ts';
 import type { ConnectorThread, ConnectorThreadData } from './connector-worker.ts';
+import type { Configuration } from './definition.ts';
+import type { ThreadOptions } from './thread-host.ts';
 import { ThreadHost } from './thread-host.ts';
 
 /** Longest wait for a snapshot: a sink that computes for long must not hold up the status. */
@@ -19,12 +26,20 @@ export interface ConnectorHostOptions {
   readonly logger: Logger;
 }
 
+export const connectorErrors = defineErrors({
+  CONNECTOR_NOT_STARTED: {
+    decision: 'retry',
+    help: 'Connectors start once the log is reached; see "millrace status", and the log lines of the program.',
+  },
+});
+
 /** A connector in a thread of its own, from the outside; its counters outlive a thread that dies. */
 export class ConnectorHost {
   readonly name: string;
   readonly kind: string;
   readonly topics: readonly string[];
-  readonly #thread: ThreadHost<ConnectorThread>;
+  readonly #threadOptions: ThreadOptions;
+  #thread: ThreadHost<ConnectorThread> | undefined;
   #last: ConnectorSnapshot = { state: 'UNASSIGNED', ...NOTHING_COUNTED };
   /** What earlier threads of this connector had counted. */
   #before = NOTHING_COUNTED;
@@ -33,19 +48,25 @@ export class ConnectorHost {
     this.name = name;
     this.kind = kind;
     this.topics = topics;
-    this.#thread = new ThreadHost({
+    this.#threadOptions = {
       entry: new URL('./connector-worker.ts', import.meta.url),
       name: `connector ${name}`,
       data: () => {
         const workerData = data();
-        return { workerData, transfer: [workerData.log.port] };
+        return { workerData, transfer: transferOf(workerData.log) };
       },
       logger,
       onCrash: (reason) => this.#crashed(reason),
-    });
+    };
+  }
+
+  /** Begins; until then the connector is UNASSIGNED. */
+  start(): void {
+    this.#thread ??= new ThreadHost(this.#threadOptions);
   }
 
   async snapshot(): Promise<ConnectorSnapshot> {
+    if (!this.#thread) return this.#last;
     const asked = this.#thread.channel.call('snapshot', []).catch(() => undefined);
     const snapshot = (await settlesWithin(asked, SNAPSHOT_MS)) ? await asked : undefined;
     if (snapshot) this.#last = this.#sum(snapshot);
@@ -54,12 +75,15 @@ export class ConnectorHost {
 
   /** Resolves when the command is taken up; the state shows what became of it. */
   async control(action: 'pause' | 'resume' | 'restart'): Promise<void> {
+    if (!this.#thread) {
+      throw connectorErrors.CONNECTOR_NOT_STARTED(`The connector ${this.name} waits for the log.`);
+    }
     await this.#thread.channel.call(action, []);
   }
 
   /** Finishes what was begun, within the deadline, and ends the thread. */
   async stop(deadlineMs: number): Promise<void> {
-    await this.#thread.stop((channel) => channel.call('stop', []), deadlineMs);
+    await this.#thread?.stop((channel) => channel.call('stop', []), deadlineMs);
   }
 
   #crashed(reason: string): void {
@@ -78,4 +102,29 @@ export class ConnectorHost {
       restarts: this.#before.restarts + snapshot.restarts,
     };
   }
+}
+
+/** A host for each connector of the configuration, not yet started. */
+export function connectorHosts(
+  configuration: Configuration,
+  dataDirectory: string,
+  log: OpenLog,
+  logger: Logger,
+): ConnectorHost[] {
+  const topics = eventTopics(configuration);
+  const namedTypes = topics.flatMap(({ types }) => types);
+  return Object.entries(configuration.connectors).map(([name, connector]) => {
+    const kind = sinkKind(connector);
+    const data = {
+      name,
+      kind,
+      sinkConfig: connector[kind],
+      loaderConfig: connector.loader,
+      topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
+      namedTypes,
+      dataDirectory,
+      logging: configuration.logging,
+    };
+    return new ConnectorHost({ name, kind, topics: data.topics, data: () => ({ ...data, log: log.share() }), logger });
+  });
 }

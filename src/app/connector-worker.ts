@@ -6,8 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { LoaderConfig } from '../loader/config.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { Connector } from '../loader/connector.ts';
-import type { LogShare } from '../log/embedded/open.ts';
-import { connectEmbeddedLog } from '../log/embedded/open.ts';
+import type { LogShare } from '../log/open.ts';
+import { connectLog } from '../log/open.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import { Channel } from '../support/channel.ts';
@@ -43,7 +43,7 @@ if (parentPort) await run(parentPort, workerData as ConnectorThreadData);
 
 async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadData): Promise<void> {
   const logger = createLogger(data.logging).child({ connector: data.name });
-  const log = await connectEmbeddedLog(data.log);
+  const log = await connectLog(data.log);
   const connector = new Connector({
     name: data.name,
     topics: data.topics,

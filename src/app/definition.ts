@@ -5,9 +5,11 @@ import { deliveryConfig } from '../delivery/config.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { loaderConfig } from '../loader/config.ts';
 import { embeddedLogConfig } from '../log/embedded/config.ts';
+import { kafkaLogConfig } from '../log/kafka/config.ts';
 import { operationsConfig } from '../operations/config.ts';
 import { sinks } from '../sinks/registry.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../support/logger.ts';
+import { POLICIES, POLICY_PRESETS } from './policy.ts';
 
 export const DEFAULT_PARTITIONS = 2;
 
@@ -20,6 +22,25 @@ const topic = section(
       minimum: 1,
       maximum: 1000,
     }),
+    replication: optional(
+      integer({
+        description: 'Copies of each partition when the topic is made; what the brokers have as default if left out',
+        minimum: 1,
+        maximum: 100,
+      }),
+    ),
+    config: optional(
+      mapOf(text({ description: 'A value' }), {
+        description: 'Settings of the topic in Kafka when it is made, such as "retention.ms": "86400000"',
+        namePattern: '^[a-z.]{1,100}$',
+      }),
+    ),
+    key: optional(
+      text({
+        description:
+          'Field whose value keys the records, so that events with one value stay in order; none if left out',
+      }),
+    ),
     schema: optional(
       text({
         description:
@@ -52,10 +73,14 @@ export const configurationDefinition = section(
       description: 'Directory of everything embedded, relative to the working directory',
       default: './data',
     }),
+    policy: oneOf(POLICIES, {
+      description: 'What delivery and loading promise; "millrace config show --policy" says it in full',
+      default: 'steady',
+    }),
     collector: collectorConfig,
     delivery: deliveryConfig,
     log: choice(
-      { embedded: embeddedLogConfig },
+      { embedded: embeddedLogConfig, kafka: kafkaLogConfig },
       { description: 'The log between collector and stores', default: { embedded: {} } },
     ),
     topics: mapOf(topic, {
@@ -80,7 +105,7 @@ export const configurationDefinition = section(
       { description: 'What the program says about itself' },
     ),
   },
-  { description: 'The configuration of Millrace' },
+  { description: 'The configuration of Millrace', presets: POLICY_PRESETS },
 );
 
 export type Configuration = Static<typeof configurationDefinition>;

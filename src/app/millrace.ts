@@ -1,35 +1,43 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Collector } from '../collector/server.ts';
-import { createCollector } from '../collector/server.ts';
-import { Delivery } from '../delivery/delivery.ts';
 import { groupOf } from '../loader/connector.ts';
-import { replayTopic } from '../log/dead-letter.ts';
-import type { EmbeddedLog } from '../log/embedded/open.ts';
-import { openEmbeddedLog } from '../log/embedded/open.ts';
+import type { OpenLog } from '../log/open.ts';
+import { openLog } from '../log/open.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
+import type { Collecting } from './collecting.ts';
+import { CollectorProcess } from './collecting.ts';
+import { CollectorProcesses } from './collector-processes.ts';
 import type { LoadedConfiguration } from './configuration.ts';
-import { eventSchemas, eventTopics, sinkKind } from './configuration.ts';
-import { ConnectorHost } from './connector-thread.ts';
+import { eventTopics } from './configuration.ts';
+import type { ConnectorHost } from './connector-thread.ts';
+import { connectorHosts } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
-import { demoPages } from './demo-pages.ts';
 import { OperationsHost } from './operations-thread.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
-import { createTopics } from './topics.ts';
+import { configuredPartitions, createTopicsOnceReached } from './topics.ts';
 
 /** How long each step of a stop may take, in milliseconds. */
-const STOP = { drainHttp: 5_000, flush: 10_000, connectors: 12_000, operations: 3_000 };
+const STOP = { connectors: 12_000, operations: 3_000 };
+
+/** How long a start waits for the log before it goes on without: events are then kept until the log is there. */
+const FIRST_CONTACT_MS = 2_000;
+
+/** Which halves of the program this process is. */
+export interface Halves {
+  readonly collect: boolean;
+  readonly load: boolean;
+}
 
 /** The running program. */
 export interface Millrace {
   /** Base addresses, with the ports that were really taken. */
-  readonly collector: string;
+  readonly collector: string | undefined;
   readonly operations: string;
   /** Settles when a part failed beyond repair: the program then has to stop. */
   readonly failed: Promise<Error>;
@@ -38,11 +46,11 @@ export interface Millrace {
 }
 
 /**
- * Everything in one process: collector, embedded log, a thread a connector, operations.
- * Starts from the stores up, so that nothing is taken that can't be kept; stops the other way.
+ * The program in this process: collector, log, a thread a connector, operations, or a part of
+ * these. Starts from the stores up, so that nothing is taken that can't be kept; stops the other way.
  */
-export async function startMillrace(loaded: LoadedConfiguration, logger?: Logger): Promise<Millrace> {
-  const program = new Program(loaded, logger ?? createLogger(loaded.configuration.logging));
+export async function startMillrace(loaded: LoadedConfiguration, halves: Halves, logger?: Logger): Promise<Millrace> {
+  const program = new Program(loaded, halves, logger ?? createLogger(loaded.configuration.logging));
   try {
     return await program.start();
   } catch (error) {
@@ -54,17 +62,19 @@ export async function startMillrace(loaded: LoadedConfiguration, logger?: Logger
 class Program {
   readonly #loaded: LoadedConfiguration;
   readonly #configuration: Configuration;
+  readonly #halves: Halves;
   readonly #logger: Logger;
   readonly #data: string;
-  #log: EmbeddedLog | undefined;
+  readonly #stopping = new AbortController();
+  #log: OpenLog | undefined;
   #connectors: readonly ConnectorHost[] = [];
-  #delivery: Delivery | undefined;
-  #collector: Collector | undefined;
+  #collecting: Collecting | undefined;
   #operations: OperationsHost | undefined;
 
-  constructor(loaded: LoadedConfiguration, logger: Logger) {
+  constructor(loaded: LoadedConfiguration, halves: Halves, logger: Logger) {
     this.#loaded = loaded;
     this.#configuration = loaded.configuration;
+    this.#halves = halves;
     this.#logger = logger;
     this.#data = path.resolve(loaded.configuration.data);
   }
@@ -73,29 +83,31 @@ class Program {
     mkdirSync(this.#data, { recursive: true });
     const failure = Promise.withResolvers<Error>();
     const log = await this.#openLog(failure.resolve);
-    this.#connectors = this.#startConnectors(log);
-    const progress = new ProgressTracker(
-      log.admin,
-      this.#connectors.map(({ name, kind, topics }) => ({
-        name,
-        topics,
-        store: kind === 'files' ? 'files' : 'search',
-      })),
+    const topics = createTopicsOnceReached(log.admin, this.#configuration, {
+      logger: this.#logger,
+      clock: systemClock,
+      signal: this.#stopping.signal,
+    });
+    // Whoever waits for it hears of its failure: now, or once everything else is started.
+    topics.catch(() => {});
+    await Promise.race([topics, systemClock.sleep(FIRST_CONTACT_MS, this.#stopping.signal)]);
+    const { load, collect } = this.#halves;
+    if (load) this.#connectors = connectorHosts(this.#configuration, this.#data, log, this.#logger);
+    const collector = collect ? await this.#startCollecting(log) : undefined;
+    const operations = await this.#startOperations(log);
+    topics.then(
+      () => {
+        if (this.#stopping.signal.aborted) return;
+        for (const connector of this.#connectors) connector.start();
+      },
+      (error: unknown) => failure.resolve(error as Error),
     );
-    this.#delivery = this.#createDelivery(log, progress);
-    this.#collector = this.#createCollector(this.#delivery, progress);
-    const { port } = await this.#collector.listen();
-    const operations = await this.#startOperations(log, this.#collector, this.#delivery);
     announce(this.#data, { pid: process.pid, operations });
-    return {
-      collector: addressOf(this.#configuration.collector.listen, port),
-      operations,
-      failed: failure.promise,
-      stop: () => this.stop(),
-    };
+    return { collector, operations, failed: failure.promise, stop: () => this.stop() };
   }
 
   async stop(): Promise<number> {
+    this.#stopping.abort();
     const step = async <T>(name: string, work: (() => Promise<T>) | undefined): Promise<T | undefined> => {
       try {
         return await work?.();
@@ -104,9 +116,8 @@ class Program {
         return undefined;
       }
     };
-    const [collector, delivery, operations, log] = [this.#collector, this.#delivery, this.#operations, this.#log];
-    await step('collector', collector && (() => stopCollector(collector)));
-    const unsafe = await step('delivery', delivery && (() => delivery.drain(STOP.flush)));
+    const [collecting, operations, log] = [this.#collecting, this.#operations, this.#log];
+    const unsafe = await step('collecting', collecting && (() => collecting.stop()));
     // Readers go before writers: SQLite empties a write-ahead log only when a writer closes last.
     await step('operations', operations && (() => operations.close(STOP.operations)));
     await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
@@ -115,85 +126,40 @@ class Program {
     return unsafe ?? 0;
   }
 
-  async #openLog(onFailure: (error: Error) => void): Promise<EmbeddedLog> {
-    const log = await openEmbeddedLog({
+  async #openLog(onFailure: (error: Error) => void): Promise<OpenLog> {
+    const { log: config, logging, connectors } = this.#configuration;
+    const log = await openLog({
+      config,
       directory: path.join(this.#data, 'log'),
-      config: this.#configuration.log.embedded,
-      logger: this.#configuration.logging,
+      partitions: configuredPartitions(this.#configuration),
+      logging,
       onFailure,
     });
     this.#log = log;
-    await createTopics(log.admin, this.#configuration);
-    log.protect(Object.keys(this.#configuration.connectors).map(groupOf));
+    log.protect(Object.keys(connectors).map(groupOf));
     return log;
   }
 
-  #startConnectors(log: EmbeddedLog): ConnectorHost[] {
-    const topics = eventTopics(this.#configuration);
-    const named = topics.flatMap(({ types }) => types);
-    return Object.entries(this.#configuration.connectors).map(([name, connector]) => {
-      const kind = sinkKind(connector);
-      const data = {
-        name,
-        kind,
-        sinkConfig: connector[kind],
-        loaderConfig: connector.loader,
-        topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
-        namedTypes: named,
-        dataDirectory: this.#data,
-        logging: this.#configuration.logging,
-      };
-      return new ConnectorHost({
-        name,
-        kind,
-        topics: data.topics,
-        data: () => ({ ...data, log: log.share() }),
-        logger: this.#logger,
-      });
-    });
+  /** Resolves to the address at which a person reaches it from this machine. */
+  async #startCollecting(log: OpenLog): Promise<string> {
+    const { listen, demo, processes } = this.#configuration.collector;
+    if (processes > 1) this.#collecting = new CollectorProcesses(this.#loaded, this.#logger);
+    else {
+      const hasDemo = demo ?? this.#halves.load;
+      const progress = hasDemo ? new ProgressTracker(log.admin, this.#connectors) : undefined;
+      this.#collecting = new CollectorProcess({ loaded: this.#loaded, log, logger: this.#logger, progress });
+    }
+    return addressOf(listen, await this.#collecting.listen());
   }
 
-  #createDelivery(log: EmbeddedLog, progress: ProgressTracker): Delivery {
-    const { collector, delivery } = this.#configuration;
-    return new Delivery({
-      producer: log.producer(),
-      config: delivery,
-      acknowledge: collector.acknowledge,
-      deliveryTimeoutMs: collector.deliveryTimeout,
-      clock: systemClock,
-      logger: this.#logger.child({ part: 'delivery' }),
-      ...(this.#hasDemo
-        ? { onDelivered: (to, { baseOffset }, events) => progress.delivered(to, baseOffset, events) }
-        : {}),
-    });
-  }
-
-  get #hasDemo(): boolean {
-    return this.#configuration.collector.demo ?? true;
-  }
-
-  #createCollector(delivery: Delivery, progress: ProgressTracker): Collector {
-    return createCollector({
-      config: this.#configuration.collector,
-      topics: Object.fromEntries(eventTopics(this.#configuration).map(({ name, types }) => [name, { types }])),
-      schemas: eventSchemas(this.#loaded),
-      intake: delivery,
-      clock: systemClock,
-      logger: this.#logger.child({ part: 'collector' }),
-      ...(this.#hasDemo ? { pages: demoPages(), progress: (id) => progress.of(id) } : {}),
-    });
-  }
-
-  #startOperations(log: EmbeddedLog, collector: Collector, delivery: Delivery): Promise<string> {
-    const { connectors, operations, delivery: buffer, logging } = this.#configuration;
+  #startOperations(log: OpenLog): Promise<string> {
+    const { connectors, operations, logging, log: logConfig } = this.#configuration;
     const table = Object.values(connectors).find((connector) => connector.table)?.table;
     const status = new StatusSource({
-      log,
-      collector,
-      delivery,
+      log: { kind: logConfig.kafka ? 'kafka' : 'embedded', admin: log.admin },
+      collecting: this.#collecting,
       connectors: this.#connectors,
       topics: eventTopics(this.#configuration),
-      bufferLimitBytes: buffer.bufferBytes,
     });
     this.#operations = new OperationsHost({
       data: () => ({
@@ -211,12 +177,6 @@ class Program {
     });
     return this.#operations.listen();
   }
-}
-
-async function stopCollector(collector: Collector): Promise<void> {
-  collector.stopAccepting();
-  await collector.drain(AbortSignal.timeout(STOP.drainHttp));
-  await collector.close();
 }
 
 /** Where a person reaches the collector from this machine. */

@@ -1,3 +1,4 @@
+import { transferOf } from '../log/open.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { OperationsCalls, OperationsThread, OperationsThreadData } from './operations-worker.ts';
@@ -23,7 +24,7 @@ export class OperationsHost {
       data: () => {
         const { config, ...rest } = data();
         const workerData = { ...rest, config: { ...config, listen: this.#listen ?? config.listen } };
-        return { workerData, transfer: [workerData.log.port] };
+        return { workerData, transfer: transferOf(workerData.log) };
       },
       handlers: calls,
       logger,

@@ -3,8 +3,8 @@
  * connection of its own, so that nothing an operator asks takes time from the thread that collects.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { LogShare } from '../log/embedded/open.ts';
-import { connectEmbeddedLog } from '../log/embedded/open.ts';
+import type { LogShare } from '../log/open.ts';
+import { connectLog } from '../log/open.ts';
 import type { OperationsConfig } from '../operations/config.ts';
 import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
 import type { OperationsAddress } from '../operations/server.ts';
@@ -45,7 +45,7 @@ export type OperationsCalls = {
 if (parentPort) await run(parentPort, workerData as OperationsThreadData);
 
 async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadData): Promise<void> {
-  const log = await connectEmbeddedLog(data.log);
+  const log = await connectLog(data.log);
   const deadLetters = new LogDeadLetterStore(log, data.connectors);
   const query =
     data.searchFile === undefined

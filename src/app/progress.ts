@@ -14,8 +14,8 @@ const MOST_EVENTS = 10_000;
 
 interface WatchedConnector {
   readonly name: string;
-  /** Which of the two stores of the demo it loads. */
-  readonly store: 'files' | 'search';
+  /** Kind of sink: `files` is one store of the demo, any other is its search store. */
+  readonly kind: string;
   readonly topics: readonly string[];
 }
 
@@ -47,7 +47,9 @@ export class ProgressTracker {
   }
 
   async #loaded(place: Position, store: 'files' | 'search'): Promise<boolean> {
-    const loading = this.#connectors.filter((one) => one.store === store && one.topics.includes(place.topic));
+    const loading = this.#connectors.filter(
+      (one) => (one.kind === 'files') === (store === 'files') && one.topics.includes(place.topic),
+    );
     const done = await Promise.all(
       loading.map(async ({ name }) => {
         const positions = await this.#admin.committed(groupOf(name));

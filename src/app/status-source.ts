@@ -1,32 +1,47 @@
-import type { Collector } from '../collector/server.ts';
-import type { Delivery } from '../delivery/delivery.ts';
 import { groupOf } from '../loader/connector.ts';
 import { replayTopic } from '../log/dead-letter.ts';
-import type { Log, PartitionOffsets } from '../log/log.ts';
+import type { Admin } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import { operationsErrors } from '../operations/errors.ts';
-import type { ConnectorStatus, Status } from '../operations/status.ts';
+import type { Accounting, ConnectorStatus, Status } from '../operations/status.ts';
 import { systemClock } from '../support/clock.ts';
+import type { Collecting } from './collecting.ts';
 import type { EventTopic } from './configuration.ts';
 import type { ConnectorHost } from './connector-thread.ts';
+import type { LogSight } from './log-view.ts';
+import { LogView } from './log-view.ts';
 import { VERSION } from './version.ts';
 
 export interface StatusParts {
-  readonly log: Log;
-  readonly collector: Collector;
-  readonly delivery: Delivery;
+  readonly log: { readonly kind: 'embedded' | 'kafka'; readonly admin: Admin };
+  /** Absent in a process that only loads. */
+  readonly collecting?: Collecting | undefined;
   readonly connectors: readonly ConnectorHost[];
   readonly topics: readonly EventTopic[];
-  readonly bufferLimitBytes: number;
 }
+
+const NOTHING_ACCOUNTED: Accounting = {
+  accepted: 0,
+  delivered: 0,
+  buffered: 0,
+  spooled: 0,
+  deadLettered: 0,
+  dropped: {},
+};
 
 /** Puts together what the program says of itself. */
 export class StatusSource {
   readonly #parts: StatusParts;
+  readonly #log: LogView;
   readonly #startedAt = systemClock.now();
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
+    const { log, topics, connectors } = parts;
+    this.#log = new LogView(log.admin, {
+      topics: [...new Set([...topics.map(({ name }) => name), ...connectors.flatMap((one) => one.topics)])],
+      groups: connectors.map(({ name }) => groupOf(name)),
+    });
   }
 
   /** A connector by its name; throws CONNECTOR_UNKNOWN. */
@@ -37,60 +52,35 @@ export class StatusSource {
   }
 
   async read(): Promise<Status> {
-    const { log, collector, delivery, connectors, topics, bufferLimitBytes } = this.#parts;
-    const named = new Set([...topics.map(({ name }) => name), ...connectors.flatMap((one) => one.topics)]);
-    const offsets = new Map(
-      await Promise.all([...named].map(async (name) => [name, await log.admin.offsets(name)] as const)),
-    );
-    const { accepted, delivered, buffered, deadLettered, dropped, bufferBytes } = delivery.counters;
-    const { requests, acceptedEvents, rejectedEvents, shedRequests } = collector.counters;
+    const { log, collecting, connectors, topics } = this.#parts;
+    const [sight, snapshot] = await Promise.all([this.#log.look(), collecting?.snapshot()]);
     return {
       version: VERSION,
       startedAt: this.#startedAt,
       now: systemClock.now(),
-      collector: {
-        ready: delivery.readiness().ready,
-        requests,
-        acceptedEvents,
-        rejectedEvents: met(rejectedEvents),
-        shedRequests: met(shedRequests),
-        bufferBytes,
-        bufferLimitBytes,
-      },
-      accounting: { accepted, delivered, buffered, spooled: 0, deadLettered, dropped },
+      log: { kind: log.kind, reachable: sight.reachable },
+      ...(snapshot ? { collector: snapshot.collector } : {}),
+      accounting: snapshot?.accounting ?? NOTHING_ACCOUNTED,
       topics: topics.map(({ name }) => ({
         name,
-        partitions: (offsets.get(name) ?? []).map(({ partition, startOffset, endOffset }) => ({
+        partitions: (sight.offsets.get(name) ?? []).map(({ partition, startOffset, endOffset }) => ({
           partition,
           startOffset,
           endOffset,
         })),
       })),
-      connectors: await Promise.all(connectors.map((connector) => this.#connectorStatus(connector, offsets))),
+      connectors: await Promise.all(connectors.map((connector) => connectorStatus(connector, sight))),
     };
-  }
-
-  async #connectorStatus(
-    connector: ConnectorHost,
-    offsets: ReadonlyMap<string, readonly PartitionOffsets[]>,
-  ): Promise<ConnectorStatus> {
-    const [snapshot, positions] = await Promise.all([
-      connector.snapshot(),
-      this.#parts.log.admin.committed(groupOf(connector.name)),
-    ]);
-    const committed = new Map(positions.map((position) => [partitionName(position), position.offset]));
-    const lag = connector.topics
-      .flatMap((topic) => offsets.get(topic) ?? [])
-      .reduce(
-        (sum, one) => sum + Math.max(0, one.endOffset - (committed.get(partitionName(one)) ?? one.startOffset)),
-        0,
-      );
-    const topics = connector.topics.filter((topic) => topic !== replayTopic(connector.name));
-    return { name: connector.name, sink: connector.kind, topics, lag, ...snapshot };
   }
 }
 
-/** The counters of what has happened at all: a reader has no use for a list of noughts. */
-function met(counters: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counters).filter(([, count]) => count > 0));
+async function connectorStatus(connector: ConnectorHost, { offsets, committed }: LogSight): Promise<ConnectorStatus> {
+  const snapshot = await connector.snapshot();
+  const positions = committed.get(groupOf(connector.name)) ?? [];
+  const reached = new Map(positions.map((position) => [partitionName(position), position.offset]));
+  const lag = connector.topics
+    .flatMap((topic) => offsets.get(topic) ?? [])
+    .reduce((sum, one) => sum + Math.max(0, one.endOffset - (reached.get(partitionName(one)) ?? one.startOffset)), 0);
+  const topics = connector.topics.filter((topic) => topic !== replayTopic(connector.name));
+  return { name: connector.name, sink: connector.kind, topics, lag, ...snapshot };
 }

@@ -1,14 +1,77 @@
 import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
-import type { Admin } from '../log/log.ts';
+import type { Admin, TopicOptions } from '../log/log.ts';
+import { Backoff } from '../support/backoff.ts';
+import type { Clock } from '../support/clock.ts';
+import { decisionOf, messageOf } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
 import { eventTopics } from './configuration.ts';
 import type { Configuration } from './definition.ts';
+import { topicSettings } from './policy.ts';
 
-/** Makes every topic that the configuration implies, or finds it made: those of events, and Millrace's own. */
-export async function createTopics(admin: Admin, configuration: Configuration): Promise<void> {
-  for (const { name, partitions } of eventTopics(configuration)) await admin.createTopic(name, { partitions });
-  await admin.createTopic(COLLECTOR_DEAD_LETTERS, { partitions: 1 });
+/** Every topic that the configuration implies: those of events, and Millrace's own. */
+export function impliedTopics(configuration: Configuration): ReadonlyMap<string, TopicOptions> {
+  const topics = new Map<string, TopicOptions>();
+  // Dead letters and replays are few and want no order of their own: one partition, as safe as the events are.
+  const replication = Math.max(0, ...eventTopics(configuration).map((topic) => topic.replication ?? 0));
+  const own = topicSettings(configuration, { partitions: 1, ...(replication > 0 ? { replication } : {}) });
+  topics.set(COLLECTOR_DEAD_LETTERS, own);
   for (const connector of Object.keys(configuration.connectors)) {
-    await admin.createTopic(deadLetterTopic(connector), { partitions: 1 });
-    await admin.createTopic(replayTopic(connector), { partitions: 1 });
+    topics.set(deadLetterTopic(connector), own);
+    topics.set(replayTopic(connector), own);
+  }
+  for (const { name, partitions, replication, config } of eventTopics(configuration)) {
+    topics.set(
+      name,
+      topicSettings(configuration, {
+        partitions,
+        ...(replication === undefined ? {} : { replication }),
+        ...(config === undefined ? {} : { config }),
+      }),
+    );
+  }
+  return topics;
+}
+
+/** Partitions by topic, by which a log goes that was not reached yet. */
+export function configuredPartitions(configuration: Configuration): Readonly<Record<string, number>> {
+  return Object.fromEntries(Array.from(impliedTopics(configuration), ([name, { partitions }]) => [name, partitions]));
+}
+
+/** Makes the topics, or finds them made. One that differs from the configuration is left alone, and told of. */
+export async function createTopics(admin: Admin, configuration: Configuration, logger?: Logger): Promise<void> {
+  for (const [name, options] of impliedTopics(configuration)) {
+    const { partitions } = await admin.createTopic(name, options);
+    if (partitions !== options.partitions) {
+      logger?.warn(
+        { topic: name, configured: options.partitions, found: partitions },
+        'a topic has another number of partitions than the configuration says; it is left as it is',
+      );
+    }
+  }
+}
+
+const RETRY = { initialMs: 200, maxMs: 5_000 };
+
+/** The same, trying again for as long as the log is away. Rejects for what waiting can't mend. */
+export async function createTopicsOnceReached(
+  admin: Admin,
+  configuration: Configuration,
+  { logger, clock, signal }: { readonly logger: Logger; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  const backoff = new Backoff(RETRY);
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      await createTopics(admin, configuration, logger);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (decisionOf(error) !== 'retry') throw error;
+      const message = messageOf(error);
+      if (message !== told)
+        logger.warn({ error: message }, 'the log is not reached yet; its topics are made once it is');
+      told = message;
+      await clock.sleep(backoff.next(), signal);
+    }
   }
 }

@@ -28,6 +28,8 @@ export const cliErrors = defineErrors({
 export interface Option {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
+  /** May be given several times; its value is then a list. */
+  readonly multiple?: true;
   /** What stands for the value in the help, such as `TIME`. */
   readonly value?: string;
   readonly description: string;
@@ -51,7 +53,7 @@ export interface Command {
 /** A command as it was called. */
 export interface Call {
   readonly positionals: readonly string[];
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
   readonly output: Output;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
@@ -68,6 +70,12 @@ export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
     short: 'c',
     value: 'FILE',
     description: 'The configuration; else MILLRACE_CONFIG, else ./millrace.yaml',
+  },
+  set: {
+    type: 'string',
+    multiple: true,
+    value: 'PATH=VALUE',
+    description: 'Set one field of the configuration, over what the file says; may be repeated',
   },
   json: { type: 'boolean', description: 'Answer with JSON, for machines' },
   help: { type: 'boolean', short: 'h', description: 'Say this and stop' },

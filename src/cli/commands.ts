@@ -3,10 +3,9 @@ import { config } from './config.ts';
 import { connectors } from './connectors.ts';
 import { deadletters } from './deadletters.ts';
 import { doctor } from './doctor.ts';
-import { collect, load } from './grown.ts';
 import { status } from './status.ts';
 import { tail } from './tail.ts';
-import { up } from './up.ts';
+import { collect, load, up } from './up.ts';
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [up, collect, load, status, tail, connectors, deadletters, doctor, config];

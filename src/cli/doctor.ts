@@ -6,6 +6,7 @@ import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
 import { formatBytes } from '../config/units.ts';
 import { parseListen } from '../operations/config.ts';
+import type { CollectorStatus } from '../operations/status.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import { messageOf } from '../support/errors.ts';
@@ -93,14 +94,7 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
       const { connectors, collector } = await (await requireProgram(loaded)).status();
       return [
         { check: 'program', state: 'good', found: 'runs' },
-        collector.ready
-          ? { check: 'collector', state: 'good', found: 'takes events' }
-          : {
-              check: 'collector',
-              state: 'bad',
-              found: 'takes no events now',
-              help: 'See "millrace status" and the log lines of the program.',
-            },
+        ...(collector ? [checkCollector(collector)] : []),
         ...connectors.map(({ name, state, lag, lastError }): Finding => {
           const found = `${state}, lag ${lag}${lastError ? `, last error: ${lastError.message}` : ''}`;
           const bad = state === 'FAILED';
@@ -129,6 +123,16 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
   ]);
   const log = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
   return [{ check: 'program', state: 'good', found: `does not run; the log ${log}` }, ...ports, ...checkStores(loaded)];
+}
+
+function checkCollector({ ready }: CollectorStatus): Finding {
+  if (ready) return { check: 'collector', state: 'good', found: 'takes events' };
+  return {
+    check: 'collector',
+    state: 'bad',
+    found: 'takes no events now',
+    help: 'See "millrace status" and the log lines of the program.',
+  };
 }
 
 /** Whether each connector could write to its store. */

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { configurationErrors, loadConfiguration } from '../app/configuration.ts';
 import { VERSION } from '../app/version.ts';
+import type { Setting } from '../config/read.ts';
 import { MillraceError } from '../support/errors.ts';
 import type { Call, Command } from './command.ts';
 import { COMMON_OPTIONS, cliErrors, EXIT } from './command.ts';
@@ -52,6 +53,7 @@ async function run(words: readonly string[], surroundings: Surroundings, output:
   const load = () =>
     loadConfiguration({
       file: values['config'] as string | undefined,
+      settings: parseSettings(values['set'] as string[] | undefined),
       environment: surroundings.environment,
       workingDirectory: surroundings.workingDirectory,
     });
@@ -82,6 +84,16 @@ function parse(command: Command, words: readonly string[]): Pick<Call, 'values' 
     const [sentence] = (error as Error).message.split('. ');
     throw cliErrors.USAGE(`millrace ${command.name}: ${sentence}.`);
   }
+}
+
+function parseSettings(given: readonly string[] = []): Setting[] {
+  return given.map((setting) => {
+    const [, path, value] = /^([^=\s]+)=(.*)$/s.exec(setting) ?? [];
+    if (path === undefined || value === undefined) {
+      throw cliErrors.USAGE('--set takes PATH=VALUE, such as collector.listen=127.0.0.1:9090.');
+    }
+    return { path, value };
+  });
 }
 
 function valid(loaded: LoadedConfiguration, output: Output): LoadedConfiguration {

@@ -14,11 +14,11 @@ export const status: Command = {
     }
     const { accounting, collector } = now;
     const dropped = Object.entries(accounting.dropped).map(([cause, events]) => [`dropped (${cause})`, String(events)]);
-    const rejected = Object.entries(collector.rejectedEvents).map(([code, events]) => [
+    const rejected = Object.entries(collector?.rejectedEvents ?? {}).map(([code, events]) => [
       `rejected (${code})`,
       String(events),
     ]);
-    const shed = Object.entries(collector.shedRequests).map(([cause, requests]) => [
+    const shed = Object.entries(collector?.shedRequests ?? {}).map(([cause, requests]) => [
       `requests shed (${cause})`,
       String(requests),
     ]);

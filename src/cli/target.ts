@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
-import { createTopics } from '../app/topics.ts';
-import { openEmbeddedLog } from '../log/embedded/open.ts';
-import type { Log } from '../log/log.ts';
+import { configuredPartitions, createTopics } from '../app/topics.ts';
+import { openLog } from '../log/open.ts';
 import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
 import type { DeadLetter, DeadLetterStore, TailedRecord, TailStart } from '../operations/sources.ts';
 import type { Status } from '../operations/status.ts';
@@ -47,13 +46,14 @@ async function findProgram({ configuration }: LoadedConfiguration): Promise<Prog
 /** Throws NOT_REACHABLE where nothing was ever stored: a question must not make a data directory. */
 async function openData({ configuration }: LoadedConfiguration): Promise<Target> {
   const directory = path.resolve(configuration.data, 'log');
-  if (!existsSync(directory)) {
+  if (configuration.log.embedded && !existsSync(directory)) {
     throw cliErrors.NOT_REACHABLE(`No program runs on ${path.resolve(configuration.data)}, and it holds no log.`);
   }
-  const log: Log = await openEmbeddedLog({
+  const log = await openLog({
+    config: configuration.log,
     directory,
-    config: configuration.log.embedded,
-    logger: { ...configuration.logging, level: 'error' },
+    partitions: configuredPartitions(configuration),
+    logging: { ...configuration.logging, level: 'error' },
   });
   // A topic or connector that is new in the configuration has none yet.
   await createTopics(log.admin, configuration);

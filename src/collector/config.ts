@@ -68,6 +68,12 @@ export const collectorConfig = section(
       default: 5 * SECOND,
       minimum: 1,
     }),
+    processes: integer({
+      description: 'Processes that share the port; more than one needs "log.kafka", and serves no demo page',
+      default: 1,
+      minimum: 1,
+      maximum: 256,
+    }),
     demo: optional(boolean({ description: 'Serve the demo page and the progress of single events' })),
     origins: list(text({ description: 'An origin such as https://example.com' }), {
       description: 'Origins whose pages may read replies; "*" is any',

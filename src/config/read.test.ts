@@ -159,3 +159,28 @@ test('one field decides the defaults of others, and what is written wins', () =>
   assert.deepEqual(read('wait: {}\npolicy: ${POLICY}'), { policy: 'safe', wait: { acks: 'all' } });
   assert.deepEqual(read('policy: safe\nwait: { acks: one }'), { policy: 'safe', wait: { acks: 'one' } });
 });
+
+test('fields set beside the file win over it, and are checked alike', () => {
+  const read = (file: string, ...settings: [string, string][]) =>
+    readConfiguration(
+      definition,
+      file,
+      {},
+      settings.map(([path, value]) => ({ path, value })),
+    );
+  const { value, faults, lineOf } = read(
+    'listen: a:1\nlimits:\n  body: 100\n',
+    ['listen', 'b:2'],
+    ['limits.wait', '3s'],
+    ['topics', '{ extra: { types: [b, c] } }'],
+  );
+  assert.deepEqual(faults, []);
+  assert.equal(value.listen, 'b:2');
+  assert.deepEqual(value.limits, { body: 100, wait: 3000 });
+  assert.deepEqual(value.topics, { extra: { types: ['b', 'c'], partitions: 2 } });
+  assert.equal(lineOf('limits.body'), 3);
+  assert.equal(read('', ['workers', '4']).value.workers, 4);
+
+  const wrong = read('workers: 1', ['workers', 'many'], ['listne', 'c:3'], ['workers.deep', '1'], ['level', '[']);
+  assert.deepEqual(wrong.faults.map(({ path }) => path).sort(), ['level', 'listne', 'workers', 'workers.deep']);
+});

@@ -16,6 +16,14 @@ export interface Fault {
   readonly message: string;
 }
 
+/** One field given beside the file, over what it says. */
+export interface Setting {
+  /** Dotted, such as `collector.listen`. */
+  readonly path: string;
+  /** As it would stand in the file: YAML. */
+  readonly value: string;
+}
+
 export interface Reading<T> {
   /** Complete, with defaults, if there are no faults; then and only then to be used. */
   readonly value: T;
@@ -35,9 +43,10 @@ export function readConfiguration<T extends TSchema>(
   schema: T,
   text: string,
   environment: Readonly<Record<string, string | undefined>>,
+  settings: readonly Setting[] = [],
 ): Reading<Static<T>> {
   const reader = new Reader(text, environment);
-  const value = reader.read(definitionOf(schema));
+  const value = reader.read(definitionOf(schema), settings);
   return {
     value: value as Static<T>,
     faults: reader.faults,
@@ -61,7 +70,7 @@ class Reader {
     this.#environment = environment;
   }
 
-  read(definition: Definition): unknown {
+  read(definition: Definition, settings: readonly Setting[]): unknown {
     if (this.#text.length > MOST_CHARACTERS) {
       this.#fault('', undefined, `The file is larger than ${MOST_CHARACTERS} characters.`);
       return undefined;
@@ -74,7 +83,24 @@ class Reader {
         message: `This is not valid YAML: ${error.message}`,
       });
     }
-    return document.errors.length > 0 ? undefined : this.#any(definition, document.contents, '');
+    if (document.errors.length > 0) return undefined;
+    const contents = settings.reduce<Given>((node, setting) => this.#set(node, setting), document.contents);
+    return this.#any(definition, contents, '');
+  }
+
+  /** The contents with one field set; groups on its way are made where there are none. */
+  #set(contents: Given, { path, value }: Setting): Given {
+    const document = new Document(contents ?? {});
+    const parsed = parseDocument(value, { prettyErrors: false });
+    if (parsed.errors.length > 0) this.#fault(path, undefined, `The value set for ${path} is not valid YAML.`);
+    else {
+      try {
+        document.setIn(path.split('.'), document.createNode(parsed.toJS()));
+      } catch {
+        this.#fault(path, undefined, `${path} can't be set: what stands above it is not a group of fields.`);
+      }
+    }
+    return document.contents as Given;
   }
 
   #any(definition: Definition, node: Given, path: string): unknown {
@@ -109,7 +135,8 @@ class Reader {
     }
     const given = new Map<string, Given>();
     for (const { key, value } of node?.items ?? []) {
-      const name = isScalar(key) ? String(key.value) : '';
+      // A key from the file is a node; one of a setting is plain text.
+      const name = isScalar(key) ? String(key.value) : typeof key === 'string' ? key : '';
       given.set(name, value as Given);
       const known = definition.properties === undefined || Object.hasOwn(definition.properties, name);
       if (!known) this.#unknown(definition, key as Given, at(path, name), name);
@@ -218,6 +245,8 @@ class Reader {
 /** The value as the definition wants it; `undefined` if it does not fit. Text from `${ENV}` may stand for numbers and booleans. */
 function convert(definition: Definition, value: unknown, fromEnvironment: boolean): unknown {
   if (definition.type === 'string') {
+    // A word that looks like a number in YAML, such as `acks: 1`.
+    if (typeof value === 'number' && definition.enum?.includes(String(value))) return String(value);
     if (typeof value !== 'string') return undefined;
     if (definition.enum && !definition.enum.includes(value)) return undefined;
     if (value.length < (definition.minLength ?? 0)) return undefined;

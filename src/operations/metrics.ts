@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
-import type { ConnectorStatus, Status } from './status.ts';
+import type { CollectorStatus, ConnectorStatus, Status } from './status.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
@@ -23,7 +23,7 @@ const STATES: readonly ConnectorStatus['state'][] = [
 ];
 
 const FAMILIES: readonly Family[] = [
-  counter('millrace_requests_total', 'HTTP requests to the collector', ({ collector }) => collector.requests),
+  ofCollector('counter', 'millrace_requests_total', 'HTTP requests to the collector', ({ requests }) => requests),
   counter(
     'millrace_events_accepted_total',
     'Events that the collector accepted',
@@ -33,17 +33,18 @@ const FAMILIES: readonly Family[] = [
     'millrace_events_rejected_total',
     'Events refused as bad, by code',
     'code',
-    (status) => status.collector.rejectedEvents,
+    ({ collector }) => collector?.rejectedEvents ?? {},
   ),
   counterBy(
     'millrace_requests_shed_total',
     'Requests turned away as too many, by cause',
     'cause',
-    (status) => status.collector.shedRequests,
+    ({ collector }) => collector?.shedRequests ?? {},
   ),
-  gauge('millrace_collector_ready', '1 if an event would be taken now', ({ collector }) => Number(collector.ready)),
-  gauge('millrace_buffer_bytes', 'Bytes waiting between HTTP and the log', ({ collector }) => collector.bufferBytes),
-  gauge('millrace_buffer_limit_bytes', 'Bytes the buffer may hold', ({ collector }) => collector.bufferLimitBytes),
+  ofCollector('gauge', 'millrace_collector_ready', '1 if an event would be taken now', ({ ready }) => Number(ready)),
+  ofCollector('gauge', 'millrace_buffer_bytes', 'Bytes between HTTP and the log', ({ bufferBytes }) => bufferBytes),
+  ofCollector('gauge', 'millrace_buffer_limit_bytes', 'Bytes the buffer may hold', (one) => one.bufferLimitBytes),
+  gauge('millrace_log_reachable', '1 if the log answered when last asked', ({ log }) => Number(log.reachable)),
   gauge('millrace_events_buffered', 'Events in the buffer', ({ accounting }) => accounting.buffered),
   gauge('millrace_events_spooled', 'Events on the spool', ({ accounting }) => accounting.spooled),
   counter('millrace_events_delivered_total', 'Events that the log took', ({ accounting }) => accounting.delivered),
@@ -128,6 +129,17 @@ function counterBy(
   const samples = (status: Status) =>
     Object.entries(read(status)).map(([key, count]) => [{ [label]: key }, count] as const);
   return { kind: 'counter', name, help, labels: [label], read: samples };
+}
+
+/** What only a process that collects can say. */
+function ofCollector(
+  kind: Family['kind'],
+  name: string,
+  help: string,
+  read: (collector: CollectorStatus) => number,
+): Family {
+  const samples = ({ collector }: Status) => (collector ? [[{}, read(collector)] as const] : []);
+  return { kind, name, help, labels: [], read: samples };
 }
 
 function connectors(

@@ -102,15 +102,24 @@ export const statusReply = Type.Object(
     version: Type.String(),
     startedAt: milliseconds,
     now: milliseconds,
-    collector: Type.Object({
-      ready: Type.Boolean(),
-      requests: count,
-      acceptedEvents: count,
-      rejectedEvents: countsBy('code'),
-      shedRequests: countsBy('cause'),
-      bufferBytes: count,
-      bufferLimitBytes: count,
-    }),
+    log: Type.Object(
+      { kind: Type.Union([Type.Literal('embedded'), Type.Literal('kafka')]), reachable: Type.Boolean() },
+      { description: 'While the log is away, topics and lag are as last seen' },
+    ),
+    collector: Type.Optional(
+      Type.Object(
+        {
+          ready: Type.Boolean(),
+          requests: count,
+          acceptedEvents: count,
+          rejectedEvents: countsBy('code'),
+          shedRequests: countsBy('cause'),
+          bufferBytes: count,
+          bufferLimitBytes: count,
+        },
+        { description: 'Absent in a process that only loads' },
+      ),
+    ),
     accounting: Type.Object(
       {
         accepted: count,

@@ -4,7 +4,10 @@ export interface Status {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly now: number;
-  readonly collector: CollectorStatus;
+  /** The log as last seen; what else stands here about topics and lag is as old as that while it is away. */
+  readonly log: { readonly kind: 'embedded' | 'kafka'; readonly reachable: boolean };
+  /** Absent in a process that only loads. */
+  readonly collector?: CollectorStatus;
   readonly accounting: Accounting;
   readonly topics: readonly TopicStatus[];
   readonly connectors: readonly ConnectorStatus[];

@@ -136,6 +136,7 @@ export function statusAt(now: number, more: Partial<Status> = {}): Status {
     version: '0.1.0',
     startedAt: now - 3_600_000,
     now,
+    log: { kind: 'embedded', reachable: true },
     collector: {
       ready: true,
       requests: 120,
