@@ -33,7 +33,13 @@ const BATCH = 500;
 const QUIET_MS = 1_000;
 const ROUNDS = 3;
 const TARGETS = { files_vs_write: 0.7, files_vs_write_gzip: 0.7, table_vs_insert: 0.7 };
-const LOADER = { retryInitial: 100, retryMax: 60_000, queueBytes: 4 * 2 ** 20, stopTimeout: 10_000 };
+const LOADER = {
+  retryInitial: 100,
+  retryMax: 60_000,
+  queueBytes: 4 * 2 ** 20,
+  stallTimeout: 60_000,
+  stopTimeout: 10_000,
+};
 const COLORS = ['red', 'green', 'blue', '초록', '파랑', 'black'];
 
 /** Records a second. */

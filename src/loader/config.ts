@@ -15,6 +15,11 @@ export const loaderConfig = section(
       default: 4 * 2 ** 20,
       minimum: 64 * 2 ** 10,
     }),
+    stallTimeout: duration({
+      description: 'Records that stand unread in the log for this long mean a stalled reader, which is replaced',
+      default: 60_000,
+      minimum: 1,
+    }),
     stopTimeout: duration({ description: 'Longest time to finish what was begun when stopping', default: 10_000 }),
   },
   { description: 'How records get from the log into a store' },

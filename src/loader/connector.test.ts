@@ -4,7 +4,7 @@ import test from 'node:test';
 import { MemoryStore } from '../../test/support/memory-sink.ts';
 import { openTestLog } from '../../test/support/test-log.ts';
 import { until } from '../../test/support/until.ts';
-import type { Log } from '../log/log.ts';
+import type { Consumer, Log } from '../log/log.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
 import { silentLogger } from '../support/logger.ts';
@@ -15,7 +15,7 @@ const errors = defineErrors({
   STORE_BROKEN: { decision: 'stop', help: 'mend it' },
 });
 
-const config = { retryInitial: 1, retryMax: 5, queueBytes: 64 * 1024, stopTimeout: 5_000 };
+const config = { retryInitial: 1, retryMax: 5, queueBytes: 64 * 1024, stallTimeout: 60_000, stopTimeout: 5_000 };
 
 async function setUp(t: TestContext, keepsPosition: boolean) {
   const log = await openTestLog(t);
@@ -184,4 +184,41 @@ test('a store slower than the queue is waited for, and nothing is lost', async (
   await until('all is loaded', async () => (await lagOf(log)) === 0);
   assert.equal(store.records.length, 40);
   assert.equal(connector.snapshot.restarts, 0);
+});
+
+test('a reader that stalls in silence is replaced', async (t) => {
+  const { log, store } = await setUp(t, true);
+  let stalled = false;
+  let readers = 0;
+  const stalling: Log = {
+    admin: log.admin,
+    producer: () => log.producer(),
+    read: (from, options) => log.read(from, options),
+    close: () => log.close(),
+    consumer: (...words): Consumer => {
+      const consumer = log.consumer(...words);
+      const isFirst = ++readers === 1;
+      const poll = consumer.poll.bind(consumer);
+      consumer.poll = async (options) => {
+        const batches = await poll(options);
+        return isFirst && stalled ? [] : batches;
+      };
+      return consumer;
+    },
+  };
+  const connector = new Connector({
+    ...{ name: 'memory', topics: ['web'], log: stalling, clock: systemClock, logger: silentLogger },
+    config: { ...config, stallTimeout: 40 },
+    createSink: () => store.sink(),
+  });
+  connector.start();
+  t.after(() => connector.stop());
+  const before = await append(log, 10);
+  await until('the first are loaded', async () => (await lagOf(log)) === 0);
+  stalled = true;
+  const after = await append(log, 10);
+  await until('the others are loaded as well', async () => (await lagOf(log)) === 0);
+  assert.deepEqual(textsIn(store), [...before, ...after].sort());
+  assert.equal(connector.snapshot.lastError?.code, 'CONSUMER_STALLED');
+  assert.equal(readers, 2);
 });

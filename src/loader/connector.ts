@@ -9,6 +9,7 @@ import { ConnectorDeadLetters } from './dead-letters.ts';
 import type { ConnectorState, LifecycleEvent } from './lifecycle.ts';
 import { nextState } from './lifecycle.ts';
 import { Run } from './run.ts';
+import { StallWatch } from './stall-watch.ts';
 
 export interface ConnectorOptions {
   readonly name: string;
@@ -44,6 +45,7 @@ export function groupOf(connector: string): string {
 export class Connector {
   readonly #options: ConnectorOptions;
   readonly #deadLetters: ConnectorDeadLetters;
+  readonly #stallWatch: StallWatch;
   #state: ConnectorState = 'UNASSIGNED';
   #life: Promise<void> = Promise.resolve();
   #changed = new AbortController();
@@ -55,6 +57,8 @@ export class Connector {
   constructor(options: ConnectorOptions) {
     this.#options = options;
     this.#deadLetters = new ConnectorDeadLetters(options.log.producer(), options.name, options.clock);
+    const { log, clock, config } = options;
+    this.#stallWatch = new StallWatch({ admin: log.admin, clock, timeoutMs: config.stallTimeout });
   }
 
   get snapshot(): ConnectorSnapshot {
@@ -130,7 +134,12 @@ export class Connector {
   async #runUntil(signal: AbortSignal, progressed: () => void): Promise<void> {
     const { name, createSink } = this.#options;
     const run = new Run(
-      { ...this.#options, group: groupOf(name), sink: createSink(this.#deadLetters) },
+      {
+        ...this.#options,
+        group: groupOf(name),
+        sink: createSink(this.#deadLetters),
+        stallWatch: this.#stallWatch,
+      },
       {
         durable: (records, duplicates) => {
           this.#loaded += records;

@@ -51,6 +51,10 @@ export class PartitionLoad {
     this.#options = options;
   }
 
+  get partition(): TopicPartition {
+    return this.#options.partition;
+  }
+
   /** Opens the first writer, so that its position is known before the first record is read. */
   async start(): Promise<void> {
     const writer = await this.#options.sink.partition(this.#options.partition, this.#aborted.signal);
@@ -67,6 +71,11 @@ export class PartitionLoad {
     this.#queuedBytes += batch.bytes;
     this.#tellRoom();
     this.#wake();
+  }
+
+  /** The offset that the load waits for with nothing left to do; `undefined` while it is busy. */
+  get awaited(): number | undefined {
+    return this.#queue.length > 0 || this.#full || this.#stopping ? undefined : this.#next;
   }
 
   /** Makes durable what the writer has taken, then gives the partition up. */

@@ -5,10 +5,15 @@ import type { Clock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LoaderConfig } from './config.ts';
+import { loaderErrors } from './errors.ts';
 import { PartitionLoad } from './partition-load.ts';
+import type { StallWatch } from './stall-watch.ts';
 
 /** Bounds one wait for records; everything that matters interrupts it. */
 const POLL_MS = 5_000;
+
+/** How often within the time that a stall may last it is looked for. */
+const STALL_CHECKS = 4;
 
 /** What a run works with. */
 export interface RunOptions {
@@ -19,6 +24,8 @@ export interface RunOptions {
   readonly config: LoaderConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Outlives the run, since it must not complain of the same thing again and again. */
+  readonly stallWatch: StallWatch;
 }
 
 /** What a run tells its connector. */
@@ -60,9 +67,11 @@ export class Run implements AssignmentListener {
     try {
       await this.#options.sink.open(this.#ended.signal);
       await this.#consumer.subscribe(this);
+      void this.#watch();
       while (!this.#ended.signal.aborted) await this.#pollOnce();
     } finally {
       signal.removeEventListener('abort', end);
+      this.#end();
       // Leaving the group revokes the partitions, which finishes their loads.
       await this.#consumer.close().catch((error: unknown) => this.#fail(error));
       await this.#options.sink.close();
@@ -105,6 +114,25 @@ export class Run implements AssignmentListener {
       const name = partitionName(batch);
       // A load that asked for another position meanwhile must not get records from the old one.
       if (!this.#seeks.has(name)) this.#loads.get(name)?.offer(batch);
+    }
+  }
+
+  /** Beside the poll loop, since that may be what hangs. */
+  async #watch(): Promise<void> {
+    const { clock, config, stallWatch } = this.#options;
+    while (!this.#ended.signal.aborted) {
+      await clock.sleep(config.stallTimeout / STALL_CHECKS, this.#ended.signal);
+      const waiting = [...this.#loads.values()].flatMap(({ partition, awaited }) =>
+        awaited === undefined ? [] : [{ ...partition, offset: awaited }],
+      );
+      // A log that does not answer is away, which the consumer hears of by itself.
+      const stalled = await stallWatch.check(waiting).catch(() => undefined);
+      if (stalled && !this.#ended.signal.aborted) {
+        const { topic, partition, offset } = stalled;
+        this.#fail(
+          loaderErrors.CONSUMER_STALLED(`Nothing was read from ${topic}-${partition} at ${offset} for too long.`),
+        );
+      }
     }
   }
 
