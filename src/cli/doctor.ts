@@ -4,7 +4,9 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
+import { configuredPartitions, impliedTopics } from '../app/topics.ts';
 import { formatBytes } from '../config/units.ts';
+import { openLog } from '../log/open.ts';
 import { parseListen } from '../operations/config.ts';
 import type { CollectorStatus } from '../operations/status.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
@@ -35,7 +37,12 @@ export const doctor: Command = {
     const loaded = load();
     printFaults(loaded, output);
     if (loaded.faults.length > 0) return EXIT.usage;
-    const findings = [checkNode(), ...checkDisk(loaded), ...(await checkProgram(loaded))];
+    const findings = [
+      checkNode(),
+      ...checkDisk(loaded),
+      ...(await checkKafka(loaded)),
+      ...(await checkProgram(loaded)),
+    ];
     for (const { check, state, found, help } of findings) {
       if (output.json) output.value({ check, state, found, help });
       else {
@@ -85,6 +92,41 @@ function checkDisk({ configuration }: LoadedConfiguration): Finding[] {
   ];
 }
 
+/** Whether Kafka answers, and has the topics that the configuration implies. */
+async function checkKafka({ configuration }: LoadedConfiguration): Promise<Finding[]> {
+  const { kafka } = configuration.log;
+  if (!kafka) return [];
+  const log = await openLog({
+    config: configuration.log,
+    directory: '',
+    partitions: configuredPartitions(configuration),
+    logging: { ...configuration.logging, level: 'error' },
+  });
+  try {
+    const found = new Map((await log.admin.topics()).map((topic) => [topic.name, topic.partitions]));
+    const findings: Finding[] = [
+      { check: 'log', state: 'good', found: `Kafka answers at ${kafka.brokers.join(', ')}` },
+    ];
+    for (const [topic, { partitions }] of impliedTopics(configuration)) {
+      const has = found.get(topic);
+      if (has === undefined || has === partitions) continue;
+      findings.push({
+        check: `topic ${topic}`,
+        state: 'warning',
+        found: `has ${has} partitions, but the configuration says ${partitions}`,
+        help: 'It is used as it is; make the configuration say the same, or add partitions with the tools of Kafka.',
+      });
+    }
+    return findings;
+  } catch (error) {
+    const help =
+      'Check log.kafka in the configuration, the network, and that the brokers run; collecting goes on meanwhile.';
+    return [{ check: 'log', state: 'bad', found: messageOf(error), help }];
+  } finally {
+    await log.close();
+  }
+}
+
 /** Either a program runs, and is asked; or none does, and then the ports must be free. */
 async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
   const { configuration } = loaded;
@@ -121,8 +163,9 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
     checkPort('collector port', configuration.collector.listen),
     checkPort('operations port', configuration.operations.listen),
   ]);
-  const log = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
-  return [{ check: 'program', state: 'good', found: `does not run; the log ${log}` }, ...ports, ...checkStores(loaded)];
+  const earlier = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
+  const found = configuration.log.kafka ? 'does not run here' : `does not run; the log ${earlier}`;
+  return [{ check: 'program', state: 'good', found }, ...ports, ...checkStores(loaded)];
 }
 
 function checkCollector({ ready }: CollectorStatus): Finding {
