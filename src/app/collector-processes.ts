@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { Backoff } from '../support/backoff.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
@@ -10,6 +11,10 @@ import type { Collecting, CollectingSnapshot } from './collecting.ts';
 import type { CollectorProcessCalls } from './collector-process.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { threadErrors } from './thread-host.ts';
+
+const { SERVER_FLAGS } = createRequire(import.meta.url)('../../bin/find-node.cjs') as {
+  SERVER_FLAGS: { readonly collect: readonly string[] };
+};
 
 const RESTART = { initialMs: 200, maxMs: 30_000 };
 /** Longest wait for a snapshot of one process. */
@@ -43,6 +48,7 @@ export class CollectorProcesses implements Collecting {
     cluster.setupPrimary({
       exec: new URL('./collector-process.ts', import.meta.url).pathname,
       args: [],
+      execArgv: [...SERVER_FLAGS.collect],
       serialization: 'advanced',
     });
   }
