@@ -1,0 +1,47 @@
+/** What is the same for every engine that runs on Java. */
+import { createHash } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import path from 'node:path';
+import { makeOnce } from './maven.ts';
+import { runJob } from './server-process.ts';
+
+/** For a program that says its version or writes a key. */
+const SHORT_JOB_MS = 60_000;
+
+/** Quick to start and small, for tests. */
+export const SMALL = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx256m'] as const;
+/** With the compiler that throughput needs. */
+export const FAST = ['-Xmx512m'] as const;
+
+/** All jars of a home; Java itself reads the star. */
+export function classpathOf(home: string): readonly string[] {
+  return ['-cp', path.join(home, 'lib', '*')];
+}
+
+let version: Promise<string> | undefined;
+
+/** Short name of this very Java: an archive of classes fits no other. */
+function javaVersion(): Promise<string> {
+  version ??= runJob('java', ['-version'], SHORT_JOB_MS).then((text) =>
+    createHash('sha256').update(text).digest('hex').slice(0, 12),
+  );
+  return version;
+}
+
+/**
+ * The words that let Java start from an archive of loaded classes (AppCDS), which halves the time
+ * of a start. It is made once, by `rehearse`: run the server in order from start to end with the
+ * words given to it.
+ */
+export async function fromClassArchive(
+  home: string,
+  rehearse: (words: readonly string[]) => Promise<void>,
+): Promise<readonly string[]> {
+  const archive = path.join(home, `classes-${await javaVersion()}.jsa`);
+  await makeOnce(archive, async () => {
+    const staging = `${archive}.${process.pid}`;
+    await rehearse([`-XX:ArchiveClassesAtExit=${staging}`]);
+    renameSync(staging, archive);
+  });
+  return [`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto'];
+}
