@@ -42,7 +42,7 @@ export interface PartitionWriter {
 export interface Progress {
   /** Every record below this offset is durable in the store or in the dead letters; `undefined`: none of this writer's yet. */
   readonly durableUpTo: number | undefined;
-  /** Records since the last progress that the store already held. */
+  /** Events since the last progress that were met a second time: by their id, or by their place. */
   readonly duplicates: number;
 }
 

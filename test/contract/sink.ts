@@ -154,6 +154,19 @@ export function sinkContract(name: string, make: (t: TestContext, directory: str
     await sink.close();
   });
 
+  contract('an event that stands in the log twice is counted', async (bench) => {
+    const { sink, writer } = await bench.start();
+    let duplicates = 0;
+    duplicates += (await writer.write(records(0, 10), bench.signal)).duplicates;
+    duplicates += (await writer.flush(bench.signal)).duplicates;
+    duplicates += (await writer.write([{ ...recordAt(3), offset: 10 }, recordAt(11)], bench.signal)).duplicates;
+    duplicates += (await writer.flush(bench.signal)).duplicates;
+    assert.equal(duplicates, 1);
+    assert.deepEqual([...new Set(await bench.ids())], [...idsUpTo(10), 'event-11']);
+    await writer.abandon();
+    await sink.close();
+  });
+
   contract('gaps in the offsets are nothing special', async (bench) => {
     const { sink, writer } = await bench.start();
     await writer.write([recordAt(3), recordAt(7), recordAt(50)], bench.signal);

@@ -8,6 +8,7 @@ import { filesErrors } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { takeOwnership } from './owner.ts';
 import { chainName, parseChainName, WORK } from './paths.ts';
+import { RecentIds } from './recent-ids.ts';
 import { Roller } from './roller.ts';
 import type { FileStore } from './stores/file-store.ts';
 import { LocalFileStore } from './stores/local.ts';
@@ -39,6 +40,7 @@ class FilesSink implements Sink {
   readonly #config: FilesConfig;
   readonly #context: SinkContext;
   readonly #namedTypes: ReadonlySet<string>;
+  readonly #recentIds = new RecentIds();
   #connectorId = '';
 
   constructor(store: FileStore, config: FilesConfig, context: SinkContext, namedTypes: ReadonlySet<string>) {
@@ -71,7 +73,7 @@ class FilesSink implements Sink {
     const { compression, openFiles, late: lateMs, roll } = this.#config;
     const rollerOptions = { compression, openFiles, lateMs, namedTypes: this.#namedTypes };
     const roller = new Roller(this.#store, identity, assignment, rollerOptions);
-    return new FilesWriter(partition, assignment, roller, roll, this.#context);
+    return new FilesWriter(partition, assignment, roller, roll, this.#recentIds, this.#context);
   }
 
   async close(): Promise<void> {}

@@ -6,6 +6,7 @@ import type { FilesConfig } from './config.ts';
 import type { DataFile } from './data-file.ts';
 import { filesErrors } from './errors.ts';
 import { isJsonLine } from './formats/json-lines.ts';
+import type { RecentIds } from './recent-ids.ts';
 import type { Roller } from './roller.ts';
 
 /** How long giving up may take before the rest is left to the next claim. */
@@ -23,6 +24,7 @@ export class FilesWriter implements PartitionWriter {
   readonly #assignment: Assignment;
   readonly #roller: Roller;
   readonly #roll: FilesConfig['roll'];
+  readonly #recentIds: RecentIds;
   readonly #context: SinkContext;
   readonly #ended = new AbortController();
   #deadLetters: Promise<void>[] = [];
@@ -35,6 +37,8 @@ export class FilesWriter implements PartitionWriter {
   /** When the oldest record that waits was taken, on the monotonic clock. */
   #waitingSince: number | undefined;
   #refused = 0;
+  /** Events since the last commit that the log held already. */
+  #repeated = 0;
   #duplicates = 0;
 
   constructor(
@@ -42,9 +46,11 @@ export class FilesWriter implements PartitionWriter {
     assignment: Assignment,
     roller: Roller,
     roll: FilesConfig['roll'],
+    recentIds: RecentIds,
     context: SinkContext,
   ) {
     this.#partition = partition;
+    this.#recentIds = recentIds;
     this.#assignment = assignment;
     this.#roller = roller;
     this.#roll = roll;
@@ -66,6 +72,7 @@ export class FilesWriter implements PartitionWriter {
           continue;
         }
         if (isJsonLine(record.value)) {
+          if (this.#recentIds.repeats(this.#partition.partition, record)) this.#repeated++;
           const file = this.#roller.find(record) ?? (await this.#openFile(record, signal));
           this.#take(record);
           if (!file.tryAppend(record.value, record.offset)) {
@@ -156,5 +163,7 @@ export class FilesWriter implements PartitionWriter {
     this.#resume = this.#next;
     this.#waitingSince = undefined;
     this.#refused = 0;
+    this.#duplicates += this.#repeated;
+    this.#repeated = 0;
   }
 }
