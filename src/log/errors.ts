@@ -34,6 +34,14 @@ export const logErrors = defineErrors({
     decision: 'dead-letter',
     help: 'Lower collector.limits.eventBytes, or raise what the log takes.',
   },
+  RECORD_REFUSED: {
+    decision: 'dead-letter',
+    help: "Look at the topic's settings in the log, such as message.timestamp.after.max.ms and the cluster's policies.",
+  },
+  NOT_AUTHORIZED: {
+    decision: 'dead-letter',
+    help: "Give the program's user the right to do this in the log (Kafka: an ACL).",
+  },
   PARTITION_NOT_OWNED: {
     decision: 'retry',
     help: 'Another member of the group has the partition now; nothing needs to be done.',

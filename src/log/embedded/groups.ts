@@ -1,8 +1,8 @@
 import { settlesWithin } from '../../support/within.ts';
+import { sharePartitions } from '../assignment.ts';
 import { logErrors } from '../errors.ts';
 import type { Position, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
-import { sharePartitions } from './assignment.ts';
 
 /** How long a member may take to let go of a partition before it is taken away. */
 export const REVOKE_TIMEOUT_MS = 30_000;

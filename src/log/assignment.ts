@@ -1,5 +1,5 @@
-import type { TopicPartition } from '../log.ts';
-import { partitionName } from '../log.ts';
+import type { TopicPartition } from './log.ts';
+import { partitionName } from './log.ts';
 
 /** What shares partitions: whoever reads these topics. */
 export interface Sharer {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { partitionName } from '../log.ts';
 import type { Sharer } from './assignment.ts';
 import { sharePartitions } from './assignment.ts';
+import { partitionName } from './log.ts';
 
 const TOPICS = ['a', 'b', 'c'];
 const partitions = TOPICS.flatMap((topic) => Array.from({ length: 4 }, (_, partition) => ({ topic, partition })));

@@ -1,0 +1,164 @@
+import { settlesWithin } from '../../support/within.ts';
+import { logErrors } from '../errors.ts';
+import type { AssignmentListener, Consumer, ConsumerOptions, Position, RecordBatch, TopicPartition } from '../log.ts';
+import { partitionName } from '../log.ts';
+import type { Cluster } from './cluster.ts';
+import { Fetcher } from './fetcher.ts';
+import { Membership } from './membership.ts';
+
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+
+/** The longest that a timer of Node takes; a longer wait is several. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface Subscription {
+  readonly group: string;
+  readonly topics: readonly string[];
+}
+
+/** A member of a consumer group of Kafka's: who has what, and when whoever listens is told of it. */
+export class KafkaConsumer implements Consumer {
+  readonly #cluster: Cluster;
+  readonly #options: ConsumerOptions;
+  readonly #fetcher: Fetcher;
+  readonly #membership: Membership;
+  readonly #forget: () => void;
+  readonly #wakeUps = new Set<() => void>();
+  #listener: AssignmentListener | undefined;
+  /** Assignments and revocations, one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #ended: unknown;
+  #closing: Promise<void> | undefined;
+
+  constructor(cluster: Cluster, subscription: Subscription, options: ConsumerOptions, forget: () => void) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#forget = forget;
+    this.#fetcher = new Fetcher(cluster, {
+      arrived: () => this.#wake(),
+      replaced: () => this.#membership.startOver(),
+      failed: (error) => this.#end(error),
+    });
+    this.#membership = new Membership(cluster, subscription, options.from ?? 'earliest', {
+      assigned: (positions, topicIds) => this.#assign(positions, topicIds),
+      revoked: (partitions) => this.#revoke(partitions),
+      lost: (partitions) => this.#lose(partitions),
+      confirmed: () => this.#wake(),
+      failed: (error) => this.#end(error),
+    });
+  }
+
+  async subscribe(listener: AssignmentListener): Promise<void> {
+    if (this.#ended) throw this.#ended;
+    if (this.#listener) throw new Error('a consumer subscribes once');
+    this.#listener = listener;
+    await this.#membership.join();
+  }
+
+  async poll(options: { readonly maxWaitMs: number; readonly signal?: AbortSignal }): Promise<readonly RecordBatch[]> {
+    const deadline = performance.now() + options.maxWaitMs;
+    for (;;) {
+      if (this.#ended) throw this.#ended;
+      // After a silence in which the group may have given them away, partitions wait for its word.
+      const batches = this.#membership.isCurrent ? this.#fetcher.take(this.#options.maxBytes ?? DEFAULT_MAX_BYTES) : [];
+      const remainingMs = deadline - performance.now();
+      if (batches.length > 0 || remainingMs <= 0 || options.signal?.aborted) return batches;
+      await this.#change(Math.min(remainingMs, MAX_TIMER_MS), options.signal);
+    }
+  }
+
+  pause(partition: TopicPartition): void {
+    this.#fetcher.pause(partition, true);
+  }
+
+  resume(partition: TopicPartition): void {
+    this.#fetcher.pause(partition, false);
+    this.#wake();
+  }
+
+  seek(partition: TopicPartition, offset: number): void {
+    if (!this.#fetcher.seek(partition, offset)) {
+      throw logErrors.PARTITION_NOT_OWNED(`partition ${partitionName(partition)} is not this member's`);
+    }
+    this.#wake();
+  }
+
+  async commit(positions: readonly Position[]): Promise<void> {
+    await this.#membership.commit(positions);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #assign(positions: readonly Position[], topicIds: ReadonlyMap<string, string>): void {
+    for (const position of positions) this.#fetcher.add(position, topicIds.get(position.topic));
+    void this.#inTurn(async () => {
+      const mine = positions.filter((position) => this.#fetcher.has(position)).map(plainPartition);
+      if (mine.length === 0) return;
+      await this.#listener?.assigned(mine);
+      for (const partition of mine) this.#fetcher.start(partition);
+      this.#wake();
+    });
+  }
+
+  async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const mine = partitions.filter((partition) => this.#fetcher.has(partition)).map(plainPartition);
+    for (const partition of mine) this.#fetcher.stop(partition);
+    const revoked = this.#inTurn(async () => {
+      const current = mine.filter((partition) => this.#fetcher.has(partition));
+      if (current.length > 0) await this.#listener?.revoked(current);
+    });
+    const inTime = await settlesWithin(revoked, this.#cluster.config.group.rebalanceTimeout);
+    if (!inTime) this.#lose(mine);
+    for (const partition of mine) this.#fetcher.remove(partition);
+  }
+
+  #lose(partitions: readonly TopicPartition[]): void {
+    const mine = partitions.filter((partition) => this.#fetcher.remove(partition)).map(plainPartition);
+    if (mine.length > 0) this.#listener?.lost(mine);
+  }
+
+  async #close(): Promise<void> {
+    this.#fetcher.stopAll();
+    this.#end(logErrors.LOG_CLOSED('the consumer is closed'));
+    await this.#membership.leave();
+    this.#fetcher.close();
+    this.#forget();
+  }
+
+  /** Resolves when something may have changed, after a time, or when aborted. */
+  #change(waitMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wake);
+        this.#wakeUps.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, waitMs);
+      signal?.addEventListener('abort', wake);
+      this.#wakeUps.add(wake);
+    });
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakeUps) wake();
+  }
+
+  /** One after the other; what a listener throws ends the consumer, and the next poll throws it. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(step).catch((error) => this.#end(error));
+    return this.#turn;
+  }
+
+  #end(reason: unknown): void {
+    this.#ended ??= reason;
+    this.#wake();
+  }
+}
+
+function plainPartition({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
