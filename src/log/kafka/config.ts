@@ -66,8 +66,8 @@ export const kafkaLogConfig = section(
           maximum: 1_800_000,
         }),
         heartbeatInterval: duration({
-          description: 'How often a member says that it is there',
-          default: 3_000,
+          description: 'How often a member says that it is there, and hears that others come or go',
+          default: 1_000,
           minimum: 100,
           maximum: 600_000,
         }),
