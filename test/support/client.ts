@@ -4,7 +4,12 @@ import { Agent, request } from 'node:http';
 export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  /** What became of each event, in order, where the answer says it of each: some may be uncertain, others accepted. */
+  readonly results?: readonly { readonly status: string }[];
 }
+
+/** A request that is not answered by then never will be: every wait of the collector is shorter. */
+const ANSWER_MS = 60_000;
 
 /** A client from outside: events by plain HTTP, each with an id of its own, as a page would send them. */
 export class Client {
@@ -24,16 +29,21 @@ export class Client {
         {
           method: 'POST',
           agent: this.#agent,
+          timeout: ANSWER_MS,
           headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         },
         (response) => {
-          response.resume();
-          response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }),
-          );
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () => {
+            const { statusCode: status = 0, headers } = response;
+            const results = status === 200 ? resultsIn(Buffer.concat(chunks)) : undefined;
+            resolve({ status, retryAfter: headers['retry-after'], ...(results ? { results } : {}) });
+          });
           response.on('error', () => resolve(undefined));
         },
       );
+      sent.on('timeout', () => sent.destroy());
       sent.on('error', () => resolve(undefined));
       sent.end(body);
     });
@@ -42,6 +52,17 @@ export class Client {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+function resultsIn(body: Buffer): Answer['results'] {
+  return (JSON.parse(body.toString()) as Pick<Answer, 'results'>).results;
+}
+
+/** Those of the ids, sent in this order, that the answer acknowledges. */
+export function acknowledgedIn(answer: Answer | undefined, ids: readonly string[]): readonly string[] {
+  if (answer?.status !== 200 && answer?.status !== 204) return [];
+  const { results } = answer;
+  return results ? ids.filter((_, index) => results[index]?.status === 'accepted') : ids;
 }
 
 const COLORS = ['red', 'green', 'blue', 'teal', 'orange', 'violet', 'black', 'white'];

@@ -10,6 +10,8 @@ import { until } from './until.ts';
 const COMMAND = path.join(import.meta.dirname, '../../bin/millrace');
 /** A start that takes longer than this has failed. */
 const START_MS = 30_000;
+/** A question after the status that takes longer than this has failed. */
+const ANSWER_MS = 15_000;
 
 export interface ProgramOptions {
   /** Directory for the configuration and all data. */
@@ -18,25 +20,41 @@ export interface ProgramOptions {
   readonly configuration?: Readonly<Record<string, unknown>>;
   /** Words before the command, such as `taskset -c 0`. */
   readonly before?: readonly string[];
+  /** What to run; everything in one process if left out. */
+  readonly command?: 'up' | 'collect' | 'load';
+  /** Single settings over the configuration, each `path=value`. */
+  readonly settings?: readonly string[];
 }
+
+/** What the program says of itself once it runs. */
+interface Addresses {
+  /** Absent where it only loads. */
+  readonly collector?: string;
+  readonly operations: string;
+}
+
+/** Programs that share a directory write a configuration each. */
+let started = 0;
 
 /** The real program in a process of its own, on free ports. */
 export class Program {
+  /** Empty for `load`, which has none. */
   readonly collector: string;
   readonly operations: string;
   readonly data: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, addresses: { collector: string; operations: string }, data: string) {
+  private constructor(child: ChildProcess, addresses: Addresses, data: string) {
     this.#child = child;
-    this.collector = addresses.collector;
+    this.collector = addresses.collector ?? '';
     this.operations = addresses.operations;
     this.data = data;
   }
 
-  static async start({ directory, configuration = {}, before = [] }: ProgramOptions): Promise<Program> {
+  static async start(options: ProgramOptions): Promise<Program> {
+    const { directory, configuration = {}, before = [], command = 'up', settings = [] } = options;
     const data = path.join(directory, 'data');
-    const file = path.join(directory, 'millrace.yaml');
+    const file = path.join(directory, command === 'up' ? 'millrace.yaml' : `millrace-${command}-${++started}.yaml`);
     const { collector = {}, ...rest } = configuration as { collector?: object };
     const whole = {
       data,
@@ -46,13 +64,19 @@ export class Program {
       ...rest,
     };
     writeFileSync(file, JSON.stringify(whole));
-    const words = [...before, process.execPath, COMMAND, 'up', '--json', '--config', file];
+    const set = settings.flatMap((setting) => ['--set', setting]);
+    const words = [...before, process.execPath, COMMAND, command, '--json', '--config', file, ...set];
     const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
-    const line = await Promise.race([
-      once(createInterface({ input: child.stdout! }), 'line', { signal: AbortSignal.timeout(START_MS) }),
-      once(child, 'exit').then(([code]) => Promise.reject(new Error(`the program ended with ${code} at its start`))),
-    ]);
-    return new Program(child, JSON.parse(String(line[0])) as { collector: string; operations: string }, data);
+    try {
+      const [line] = await Promise.race([
+        once(createInterface({ input: child.stdout! }), 'line', { signal: AbortSignal.timeout(START_MS) }),
+        once(child, 'exit').then(([code]) => Promise.reject(new Error(`the program ended with ${code} at its start`))),
+      ]);
+      return new Program(child, JSON.parse(String(line)) as Addresses, data);
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
   }
 
   /** SIGKILL, at once. */
@@ -88,8 +112,14 @@ export class Program {
     return code;
   }
 
+  /** Whoever leaves it running by an error leaves no process behind. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
   async status(): Promise<Status> {
-    const response = await fetch(`${this.operations}/api/status`);
+    const response = await fetch(`${this.operations}/api/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (!response.ok) throw new Error(`/api/status answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as Status;
   }
 
