@@ -22,7 +22,7 @@ let version: Promise<string> | undefined;
 
 /** Short name of this very Java: an archive of classes fits no other. */
 function javaVersion(): Promise<string> {
-  version ??= runJob('java', ['-version'], SHORT_JOB_MS).then((text) =>
+  version ??= runJob('java', ['--version'], SHORT_JOB_MS).then((text) =>
     createHash('sha256').update(text).digest('hex').slice(0, 12),
   );
   return version;

@@ -44,19 +44,26 @@ function start(program: string, words: readonly string[], output: number | 'pipe
 }
 
 /**
- * Runs a program to its end and returns all it wrote.
- * Throws {@link EngineUnavailable} if there is no such program, else an error with its output.
+ * Runs a program to its end and returns what it wrote on its standard output.
+ * Throws {@link EngineUnavailable} if there is no such program, else an error with all it wrote.
  */
 export async function runJob(program: string, words: readonly string[], deadlineMs: number): Promise<string> {
   const child = start(program, words, 'pipe', false);
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
+  let complaints = '';
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    complaints += text;
+  });
   const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
   try {
     const [code] = (await once(child, 'close')) as [number | null];
     if (code === 0) return output;
-    if (isMissing(code, output)) throw missing(program);
-    throw new Error(`${program} ended with ${code ?? `a deadline of ${deadlineMs} ms`}: ${output.slice(-SHOWN_BYTES)}`);
+    if (isMissing(code, complaints)) throw missing(program);
+    const shown = `${output}${complaints}`.slice(-SHOWN_BYTES);
+    throw new Error(`${program} ended with ${code ?? `a deadline of ${deadlineMs} ms`}: ${shown}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw missing(program);
     throw error;
