@@ -52,8 +52,8 @@ export interface KafkaNode {
   kill(): Promise<void>;
   /** SIGTERM; resolves when the process is gone. */
   stop(): Promise<void>;
-  /** SIGSTOP: connections stay open, and nothing answers. */
-  freeze(): void;
+  /** SIGSTOP: connections stay open, and nothing answers. Resolves when that is so. */
+  freeze(): Promise<void>;
   /** SIGCONT. */
   thaw(): void;
 }
@@ -153,7 +153,12 @@ interface Plan {
 
 async function planOf(directory: string, count: number, { ports = [] }: KafkaOptions): Promise<Plan> {
   const file = path.join(directory, 'plan.json');
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Plan;
+  if (existsSync(file)) {
+    const kept = JSON.parse(readFileSync(file, 'utf8')) as Plan;
+    if (kept.ports.length !== count)
+      throw new Error(`${directory} holds a cluster of ${kept.ports.length}, not ${count}`);
+    return { ...kept, ports: kept.ports.map((node, index) => ({ ...node, client: ports[index] ?? node.client })) };
+  }
   const free = await freePorts(count * PORTS_OF_A_NODE);
   const plan: Plan = {
     clusterId: randomBytes(CLUSTER_ID_BYTES).toString('base64url'),
@@ -238,8 +243,8 @@ class Broker implements KafkaNode {
     return this.#server.stop();
   }
 
-  freeze(): void {
-    this.#server.freeze();
+  freeze(): Promise<void> {
+    return this.#server.freeze();
   }
 
   thaw(): void {

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { settlesWithin } from '../../src/support/within.ts';
 import { until } from '../support/until.ts';
 
@@ -75,6 +75,19 @@ export async function runJob(program: string, words: readonly string[], deadline
 /** setpriv(1) says 127 for a program that is not there. */
 function isMissing(code: number | null, output: string): boolean {
   return code === 127 && output.startsWith('setpriv:');
+}
+
+/** Whether all threads of a process are stopped (proc(5)); taken for granted where there is no /proc. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  return readdirSync(tasks).every((task) => {
+    try {
+      return /^State:\s+T/m.test(readFileSync(`${tasks}/${task}/status`, 'utf8'));
+    } catch {
+      return true; // a thread that ended meanwhile
+    }
+  });
 }
 
 function missing(program: string): EngineUnavailable {
@@ -154,9 +167,12 @@ export class ServerProcess {
     await this.kill();
   }
 
-  /** SIGSTOP: its connections stay open and nothing answers. */
-  freeze(): void {
-    if (this.running) this.#child?.kill('SIGSTOP');
+  /** SIGSTOP: its connections stay open and nothing answers. Resolves when that is so. */
+  async freeze(): Promise<void> {
+    if (!this.running) return;
+    this.#child?.kill('SIGSTOP');
+    // Its threads run on until the kernel gets round to them.
+    await until(`${this.#options.name} stands still`, () => !this.running || isStopped(this.pid));
   }
 
   /** SIGCONT. */
