@@ -3,7 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { TestContext } from 'node:test';
 import test from 'node:test';
+import { kafkaTest } from '../engines/kafka-test.ts';
+import { consoleConsume } from '../engines/kafka-tools.ts';
 import { Program } from '../support/program.ts';
 import { idsInFiles, idsInTable } from '../support/read-back.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -19,9 +22,21 @@ async function find(program: Program, question: string): Promise<readonly Record
   return ((await response.json()) as Page).events;
 }
 
-test('an event goes from the API to both stores, is found by time, type, text and colour, and survives a restart', async (t) => {
+const ROUND =
+  'an event goes from the API to both stores, is found by time, type, text and colour, and survives a restart';
+
+test(`embedded: ${ROUND}`, (t) => round(t, {}));
+
+kafkaTest(`Kafka: ${ROUND}`, async ({ brokers }, t) => {
+  await round(t, { log: { kafka: { brokers } } });
+  // What a person reads with Kafka's own tool is the event itself.
+  const lines = await consoleConsume(brokers, 'select-color', { max: 1 });
+  assert.equal((JSON.parse(lines[0]!) as { userName: string }).userName, '김 Ada');
+});
+
+async function round(t: TestContext, configuration: Readonly<Record<string, unknown>>): Promise<void> {
   const directory = temporaryDirectory(t);
-  const program = await Program.start({ directory });
+  const program = await Program.start({ directory, configuration });
   t.after(() => program.kill());
   const from = Date.now() - 60_000;
 
@@ -72,10 +87,10 @@ test('an event goes from the API to both stores, is found by time, type, text an
   assert.equal(inFiles.size, 2);
   assert.deepEqual(new Set(inFiles.keys()), new Set(idsInTable(program.data).keys()));
 
-  const again = await Program.start({ directory });
+  const again = await Program.start({ directory, configuration });
   t.after(() => again.kill());
   assert.equal((await find(again, 'type=page-view')).length, 1);
-});
+}
 
 test('a second program on the same data says so and leaves the first alone', async (t) => {
   const directory = temporaryDirectory(t);
