@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { compileSchema } from '../collector/schemas.ts';
 import type { Fault, Setting } from '../config/read.ts';
 import { readConfiguration } from '../config/read.ts';
 import { COLLECTOR_FIELDS } from '../event/event.ts';
@@ -111,7 +111,7 @@ function schemasMustCompile(configuration: Configuration, directory: string): Fa
     const at = `topics.${name}.schema`;
     if (types.length === 0) faults.push({ path: at, message: `${at} has no effect: the topic names no types.` });
     try {
-      new Ajv2020({ strict: false }).compile(readSchema(schema, directory));
+      compileSchema(readSchema(schema, directory));
     } catch (error) {
       faults.push({ path: at, message: `${at} can't be used: ${messageOf(error)}.` });
     }

@@ -23,7 +23,15 @@ export class EventSchemas {
 
   /** Schemas by type: draft 2020-12, or 07 where `$schema` says so. Throws SCHEMA_INVALID. */
   constructor(schemas: ReadonlyMap<string, JsonSchema>) {
-    for (const [type, schema] of schemas) this.#byType.set(type, compile(type, schema));
+    for (const [type, schema] of schemas) {
+      try {
+        this.#byType.set(type, compileSchema(schema));
+      } catch (error) {
+        throw collectorErrors.SCHEMA_INVALID(`The schema of type "${type}" cannot be used: ${messageOf(error)}.`, {
+          cause: error,
+        });
+      }
+    }
   }
 
   /** Why the event does not match the schema of its type, or `undefined`. Names only parts of the schema. */
@@ -38,7 +46,9 @@ export class EventSchemas {
   }
 }
 
-function compile(type: string, schema: JsonSchema): ValidateFunction {
+/** The check of one schema, from a file that may hold anything. Throws an error that says why it can't be used. */
+export function compileSchema(schema: unknown): ValidateFunction {
+  if (!isObject(schema)) throw new Error('it is no JSON object');
   const options = {
     strict: true,
     strictTypes: false,
@@ -49,13 +59,11 @@ function compile(type: string, schema: JsonSchema): ValidateFunction {
   const ajv = DRAFT_7_OR_OLDER.test(String(schema['$schema'])) ? new Ajv(options) : new Ajv2020(options);
   // The package is CommonJS; its default export is the function itself at run time.
   (formats as unknown as (to: Ajv) => void)(ajv as Ajv);
-  try {
-    return ajv.compile(schema);
-  } catch (error) {
-    throw collectorErrors.SCHEMA_INVALID(`The schema of type "${type}" cannot be used: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
+  return ajv.compile(schema);
+}
+
+function isObject(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
