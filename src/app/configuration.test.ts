@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
+import fc from 'fast-check';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { loadConfiguration } from './configuration.ts';
@@ -28,3 +29,90 @@ test('a schema is checked as the collector will use it', (t) => {
   for (const none of [null, 5, [], 'true']) assert.match(faultOf(none).join(), /no JSON object/);
   assert.match(faultOf('{').join(), /JSON/);
 });
+
+test('faults in fields and faults between them are told at once, each with its line', (t) => {
+  const { faults } = load(
+    t,
+    [
+      'collector: { deliveryTimeout: soon }',
+      'topics:',
+      '  clicks: { types: [click], partitions: none }',
+      '  taps: { types: [click] }',
+      '  swipes: 7',
+      'connectors:',
+      '  a: { files: {}, topics: [swipes, other] }',
+      '  b: { files: {} }',
+      '  c: { files: { format: 9 } }',
+      '  d: {}',
+      '  e: { tabel: {} }',
+      'operations: { listen: "0.0.0.0:1" }',
+    ].join('\n'),
+  );
+  assert.deepEqual(
+    faults.map(({ path, line }) => `${line} ${path}`),
+    [
+      '1 collector.deliveryTimeout',
+      '3 topics.clicks.partitions',
+      '5 topics.swipes',
+      '9 connectors.c.files.format',
+      '11 connectors.e.tabel',
+      '4 topics.taps.types',
+      '10 connectors.d',
+      '7 connectors.a.topics',
+      '8 connectors.b.files',
+      '12 operations.listen',
+    ],
+  );
+});
+
+/** A good configuration with something at each place that the rules between fields look at. */
+const GOOD = {
+  data: './data',
+  collector: { listen: '127.0.0.1:0', limits: { bodyBytes: '1MiB' }, origins: ['*'] },
+  topics: { clicks: { types: ['click'], partitions: 2, schema: 'click.json' }, 'a.types': { types: ['a'] } },
+  connectors: {
+    files: { topics: ['clicks'], files: { format: 'json', store: { local: { path: 'x' } } } },
+    table: { topics: ['a.types'], table: { sqlite: { path: 'y' } } },
+  },
+  operations: { listen: '127.0.0.1:0', token: 'a-token-of-some-length' },
+};
+
+/** Values that no field takes. */
+const WRONG = [[[1]], -0.5, { '!': [[1]] }];
+
+test('damage anywhere is reported, and never ends the check', (t) => {
+  const others = { 'click.json': {} };
+  assert.deepEqual(load(t, JSON.stringify(GOOD), others).faults, []);
+  fc.assert(
+    fc.property(fc.array(fc.record({ place: fc.nat(), wrong: fc.constantFrom(...WRONG) }), { minLength: 1 }), (all) => {
+      const damaged = structuredClone(GOOD);
+      for (const { place, wrong } of all) {
+        const places = placesIn(damaged);
+        const [holder, name] = places[place % places.length]!;
+        holder[name] = structuredClone(wrong);
+      }
+      const { faults } = load(t, JSON.stringify(damaged), others);
+      assert.ok(faults.length > 0);
+      for (const fault of faults) assert.ok(fault.line !== undefined && fault.message.length > 0);
+    }),
+  );
+});
+
+test('any text as a configuration is read without a crash', (t) => {
+  const text = JSON.stringify(GOOD, undefined, 1);
+  fc.assert(
+    fc.property(fc.nat(text.length), fc.nat(30), fc.string({ maxLength: 10 }), (at, length, put) => {
+      load(t, text.slice(0, at) + put + text.slice(at + length), { 'click.json': {} });
+    }),
+  );
+});
+
+type Holder = Record<string, unknown>;
+
+/** Every place in a configuration: what holds it, and its name there. */
+function placesIn(holder: object): [Holder, string][] {
+  return Object.entries(holder).flatMap(([name, value]) => {
+    const here: [Holder, string] = [holder as Holder, name];
+    return typeof value === 'object' && !Array.isArray(value) ? [here, ...placesIn(value as object)] : [here];
+  });
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { compileSchema } from '../collector/schemas.ts';
-import type { Fault, Setting } from '../config/read.ts';
+import type { Fault, Reading, Setting } from '../config/read.ts';
 import { readConfiguration } from '../config/read.ts';
 import { COLLECTOR_FIELDS } from '../event/event.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
@@ -49,11 +49,9 @@ export function loadConfiguration(source: ConfigurationSource): LoadedConfigurat
   const text = readText(file, named === undefined);
   const reading = readConfiguration(configurationDefinition, text ?? '', source.environment, source.settings);
   const faults = [...reading.faults];
-  if (faults.length === 0) {
-    for (const fault of crossChecks(reading.value, path.dirname(file))) {
-      const line = reading.lineOf(fault.path);
-      faults.push({ ...fault, ...(line === undefined ? {} : { line }) });
-    }
+  for (const fault of crossChecks(reading, path.dirname(file))) {
+    const line = reading.lineOf(fault.path);
+    faults.push({ ...fault, ...(line === undefined ? {} : { line }) });
   }
   return { configuration: reading.value, file: text === undefined ? undefined : file, faults };
 }
@@ -67,49 +65,80 @@ function readText(file: string, optional: boolean): string | undefined {
   }
 }
 
-/** The rules that tie fields together, each a function that names what it found. */
-function crossChecks(configuration: Configuration, directory: string): Fault[] {
+/** What was read, together with which parts of it are as their definitions promise. */
+class Reviewed {
+  readonly configuration: Configuration;
+  readonly #faulty: readonly string[];
+
+  constructor({ value, faults }: Reading<Configuration>) {
+    this.configuration = value;
+    this.#faulty = faults.map((fault) => fault.path);
+  }
+
+  /** Whether there is no fault in a field, in what holds it, and in what it holds. */
+  isSound(field: string): boolean {
+    return !this.#faulty.some((fault) => isWithin(field, fault) || isWithin(fault, field));
+  }
+
+  /** The entries of a group by their names, as far as they are groups themselves. */
+  entries<G extends 'topics' | 'connectors'>(group: G): [string, Configuration[G][string]][] {
+    const entries = Object.entries(this.configuration?.[group] ?? {}) as [string, Configuration[G][string]][];
+    return entries.filter(([, entry]) => entry !== undefined);
+  }
+}
+
+function isWithin(field: string, group: string): boolean {
+  return group === '' || field === group || field.startsWith(`${group}.`);
+}
+
+/**
+ * The rules that tie fields together, each a function that names what it found. A rule looks only
+ * at fields that have no fault of their own, so that faults of both kinds are told at once.
+ */
+function crossChecks(reading: Reading<Configuration>, directory: string): Fault[] {
+  const reviewed = new Reviewed(reading);
   return [
-    ...typesMustHaveOneTopic(configuration),
-    ...schemasMustCompile(configuration, directory),
-    ...connectorsMustHaveOneSink(configuration),
-    ...connectorTopicsMustExist(configuration),
-    ...storesMustNotBeShared(configuration),
-    ...keysMustBeTheEvents(configuration),
-    ...brokenPromises(configuration),
-    ...checkKafka(configuration),
-    ...processesMustFit(configuration),
-    ...checkAccess(configuration.operations).map((message) => ({ path: 'operations.listen', message })),
+    ...typesMustHaveOneTopic(reviewed),
+    ...schemasMustCompile(reviewed, directory),
+    ...connectorsMustHaveOneSink(reviewed),
+    ...connectorTopicsMustExist(reviewed),
+    ...storesMustNotBeShared(reviewed),
+    ...keysMustBeTheEvents(reviewed),
+    ...promisesMustHold(reviewed),
+    ...kafkaMustFit(reviewed),
+    ...processesMustFit(reviewed),
+    ...accessMustBeGuarded(reviewed),
   ];
 }
 
-function typesMustHaveOneTopic({ topics }: Configuration): Fault[] {
+function typesMustHaveOneTopic(reviewed: Reviewed): Fault[] {
   const seen = new Map<string, string>();
   const faults: Fault[] = [];
-  for (const [name, { types }] of Object.entries(topics)) {
+  for (const [name, { types }] of reviewed.entries('topics')) {
+    if (name.startsWith(COLLECTOR_DEAD_LETTERS) || name.startsWith('millrace-replay-')) {
+      faults.push({ path: `topics.${name}`, message: `${name} is a topic of Millrace's own; choose another name.` });
+    }
+    const at = `topics.${name}.types`;
+    if (!reviewed.isSound(at)) continue;
     for (const type of types) {
       const other = seen.get(type);
       if (other !== undefined) {
-        faults.push({
-          path: `topics.${name}.types`,
-          message: `The type ${JSON.stringify(type)} already goes to the topic ${other}.`,
-        });
+        faults.push({ path: at, message: `The type ${JSON.stringify(type)} already goes to the topic ${other}.` });
       }
       seen.set(type, name);
-    }
-    if (name.startsWith(COLLECTOR_DEAD_LETTERS) || name.startsWith('millrace-replay-')) {
-      faults.push({ path: `topics.${name}`, message: `${name} is a topic of Millrace's own; choose another name.` });
     }
   }
   return faults;
 }
 
-function schemasMustCompile(configuration: Configuration, directory: string): Fault[] {
+function schemasMustCompile(reviewed: Reviewed, directory: string): Fault[] {
   const faults: Fault[] = [];
-  for (const [name, { schema, types }] of Object.entries(configuration.topics)) {
-    if (schema === undefined) continue;
+  for (const [name, { schema, types }] of reviewed.entries('topics')) {
     const at = `topics.${name}.schema`;
-    if (types.length === 0) faults.push({ path: at, message: `${at} has no effect: the topic names no types.` });
+    if (schema === undefined || !reviewed.isSound(at)) continue;
+    if (reviewed.isSound(`topics.${name}.types`) && types.length === 0) {
+      faults.push({ path: at, message: `${at} has no effect: the topic names no types.` });
+    }
     try {
       compileSchema(readSchema(schema, directory));
     } catch (error) {
@@ -123,39 +152,46 @@ function readSchema(file: string, directory: string): Record<string, unknown> {
   return JSON.parse(readFileSync(path.resolve(directory, file), 'utf8')) as Record<string, unknown>;
 }
 
-function connectorsMustHaveOneSink({ connectors }: Configuration): Fault[] {
+function connectorsMustHaveOneSink(reviewed: Reviewed): Fault[] {
   const kinds = Object.keys(sinks) as SinkKind[];
-  return Object.entries(connectors)
-    .filter(([, connector]) => kinds.filter((kind) => connector[kind] !== undefined).length !== 1)
-    .map(([name]) => ({
-      path: `connectors.${name}`,
-      message: `connectors.${name} must have exactly one of: ${kinds.join(', ')}.`,
-    }));
+  return reviewed.entries('connectors').flatMap(([name, connector]) => {
+    const at = `connectors.${name}`;
+    // A sink that is wrong in itself, or misspelled, is reported as that.
+    const given = kinds.filter((kind) => connector[kind] !== undefined || !reviewed.isSound(`${at}.${kind}`));
+    if (given.length === 1 || (given.length === 0 && !reviewed.isSound(at))) return [];
+    return [{ path: at, message: `${at} must have exactly one of: ${kinds.join(', ')}.` }];
+  });
 }
 
-function connectorTopicsMustExist(configuration: Configuration): Fault[] {
-  const known = eventTopics(configuration).map(({ name }) => name);
-  return Object.entries(configuration.connectors).flatMap(([name, { topics = [] }]) =>
-    topics
+function connectorTopicsMustExist(reviewed: Reviewed): Fault[] {
+  // What a group that could not be read was to name is not known.
+  if (reviewed.configuration?.topics === undefined) return [];
+  const known = topicNames(Object.keys(reviewed.configuration.topics));
+  return reviewed.entries('connectors').flatMap(([name, { topics = [] }]) => {
+    const at = `connectors.${name}.topics`;
+    if (!reviewed.isSound(at)) return [];
+    return topics
       .filter((topic) => !known.includes(topic))
       .map((topic) => ({
-        path: `connectors.${name}.topics`,
-        message: `connectors.${name}.topics names ${JSON.stringify(topic)}, which is not a topic here (${known.join(', ')}).`,
-      })),
-  );
+        path: at,
+        message: `${at} names ${JSON.stringify(topic)}, which is not a topic here (${known.join(', ')}).`,
+      }));
+  });
 }
 
 /** Two connectors in one local directory would refuse each other at run time; say it before. */
-function storesMustNotBeShared({ connectors, data }: Configuration): Fault[] {
+function storesMustNotBeShared(reviewed: Reviewed): Fault[] {
+  if (!reviewed.isSound('data')) return [];
   const seen = new Map<string, string>();
   const faults: Fault[] = [];
-  for (const [name, { files }] of Object.entries(connectors)) {
-    if (!files) continue;
-    const directory = filesDirectory(files, data);
+  for (const [name, { files }] of reviewed.entries('connectors')) {
+    const at = `connectors.${name}.files`;
+    if (!files || !reviewed.isSound(at)) continue;
+    const directory = filesDirectory(files, reviewed.configuration.data);
     const other = seen.get(directory);
     if (other !== undefined) {
       faults.push({
-        path: `connectors.${name}.files`,
+        path: at,
         message: `connectors.${name} writes to the same directory as connectors.${other}; give it a "path" of its own.`,
       });
     }
@@ -165,17 +201,33 @@ function storesMustNotBeShared({ connectors, data }: Configuration): Fault[] {
 }
 
 /** A field that the collector sets is known only after a client's own was dropped; it makes no key. */
-function keysMustBeTheEvents({ topics }: Configuration): Fault[] {
+function keysMustBeTheEvents(reviewed: Reviewed): Fault[] {
   const fields: readonly string[] = COLLECTOR_FIELDS;
-  return Object.entries(topics)
-    .filter(([, { key }]) => key !== undefined && fields.includes(key))
+  return reviewed
+    .entries('topics')
+    .filter(([name, { key }]) => reviewed.isSound(`topics.${name}.key`) && key !== undefined && fields.includes(key))
     .map(([name, { key }]) => ({
       path: `topics.${name}.key`,
       message: `topics.${name}.key is ${JSON.stringify(key)}, which the collector sets; name a field of the event's own.`,
     }));
 }
 
-function processesMustFit({ collector: { processes, demo }, log }: Configuration): Fault[] {
+/** Which settings a policy wants depends on all of these. */
+function promisesMustHold(reviewed: Reviewed): Fault[] {
+  const parts = ['policy', 'collector.acknowledge', 'log', 'topics'];
+  return parts.every((part) => reviewed.isSound(part)) ? brokenPromises(reviewed.configuration) : [];
+}
+
+function accessMustBeGuarded(reviewed: Reviewed): Fault[] {
+  const [listen, token] = ['operations.listen', 'operations.token'];
+  if (!reviewed.isSound(listen) || !reviewed.isSound(token)) return [];
+  return checkAccess(reviewed.configuration.operations).map((message) => ({ path: listen, message }));
+}
+
+function processesMustFit(reviewed: Reviewed): Fault[] {
+  if (!['collector.processes', 'collector.demo', 'log'].every((part) => reviewed.isSound(part))) return [];
+  const { collector, log } = reviewed.configuration;
+  const { processes, demo } = collector;
   if (processes === 1) return [];
   const path = 'collector.processes';
   const faults: Fault[] = [];
@@ -185,18 +237,25 @@ function processesMustFit({ collector: { processes, demo }, log }: Configuration
   return faults;
 }
 
-function checkKafka({ log }: Configuration): Fault[] {
-  return log.kafka ? checkKafkaConfig(log.kafka).map((message) => ({ path: 'log.kafka', message })) : [];
+function kafkaMustFit(reviewed: Reviewed): Fault[] {
+  if (!reviewed.isSound('log')) return [];
+  const { kafka } = reviewed.configuration.log;
+  return kafka ? checkKafkaConfig(kafka).map((message) => ({ path: 'log.kafka', message })) : [];
 }
 
 export type EventTopic = { readonly name: string } & Configuration['topics'][string];
 
 /** Every topic that events go to, the default one included. */
 export function eventTopics({ topics }: Configuration): EventTopic[] {
-  const named = Object.entries(topics).map(([name, topic]) => ({ name, ...topic }));
-  if (named.some(({ name }) => name === DEFAULT_TOPIC)) return named;
   const unset = { replication: undefined, config: undefined, key: undefined, schema: undefined };
-  return [...named, { name: DEFAULT_TOPIC, partitions: DEFAULT_PARTITIONS, types: [], ...unset }];
+  return topicNames(Object.keys(topics)).map((name) => ({
+    name,
+    ...(topics[name] ?? { partitions: DEFAULT_PARTITIONS, types: [], ...unset }),
+  }));
+}
+
+function topicNames(named: readonly string[]): readonly string[] {
+  return named.includes(DEFAULT_TOPIC) ? named : [...named, DEFAULT_TOPIC];
 }
 
 /** The JSON Schemas of the configuration, by event type. */
