@@ -65,6 +65,19 @@ test('faults in fields and faults between them are told at once, each with its l
   );
 });
 
+test('two connectors must not write to one place', (t) => {
+  const faultsOf = (...sinks: object[]) => {
+    const connectors = Object.fromEntries(sinks.map((sink, index) => [`c${index}`, sink]));
+    return load(t, JSON.stringify({ data: 'here', connectors })).faults.map(({ path }) => path);
+  };
+  const files = (path?: string) => ({ files: path ? { store: { local: { path } } } : {} });
+  const table = (path?: string) => ({ table: { sqlite: path ? { path } : {} } });
+  assert.deepEqual(faultsOf(files(), files('other'), table(), table('other.db')), []);
+  assert.deepEqual(faultsOf(files(), files('here/files')), ['connectors.c1.files']);
+  assert.deepEqual(faultsOf(table(), table()), ['connectors.c1.table']);
+  assert.deepEqual(faultsOf(table('a/../x.db'), table(), table('x.db')), ['connectors.c2.table']);
+});
+
 /** A good configuration with something at each place that the rules between fields look at. */
 const GOOD = {
   data: './data',

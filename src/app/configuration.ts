@@ -11,6 +11,7 @@ import { checkAccess } from '../operations/config.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
+import { sqliteTablePath } from '../sinks/table/index.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Configuration, ConnectorConfiguration } from './definition.ts';
 import { configurationDefinition, DEFAULT_PARTITIONS } from './definition.ts';
@@ -179,23 +180,34 @@ function connectorTopicsMustExist(reviewed: Reviewed): Fault[] {
   });
 }
 
-/** Two connectors in one local directory would refuse each other at run time; say it before. */
+/** Where a connector writes on this machine, by its kind of sink. */
+const LOCAL_STORES = {
+  files: { what: 'directory', place: ({ files }, data) => files && filesDirectory(files, data) },
+  table: { what: 'database file', place: ({ table }, data) => table && sqliteTablePath(table.sqlite, data) },
+} as const satisfies Record<
+  SinkKind,
+  { what: string; place: (connector: ConnectorConfiguration, data: string) => string | undefined }
+>;
+
+/** Two connectors that write to one place would be in each other's way at run time; say it before. */
 function storesMustNotBeShared(reviewed: Reviewed): Fault[] {
   if (!reviewed.isSound('data')) return [];
   const seen = new Map<string, string>();
   const faults: Fault[] = [];
-  for (const [name, { files }] of reviewed.entries('connectors')) {
-    const at = `connectors.${name}.files`;
-    if (!files || !reviewed.isSound(at)) continue;
-    const directory = filesDirectory(files, reviewed.configuration.data);
-    const other = seen.get(directory);
-    if (other !== undefined) {
-      faults.push({
-        path: at,
-        message: `connectors.${name} writes to the same directory as connectors.${other}; give it a "path" of its own.`,
-      });
+  for (const [name, connector] of reviewed.entries('connectors')) {
+    for (const [kind, { what, place }] of Object.entries(LOCAL_STORES)) {
+      const at = `connectors.${name}.${kind}`;
+      const taken = reviewed.isSound(at) ? place(connector, reviewed.configuration.data) : undefined;
+      if (taken === undefined) continue;
+      const other = seen.get(taken);
+      if (other !== undefined) {
+        faults.push({
+          path: at,
+          message: `connectors.${name} writes to the same ${what} as connectors.${other}; give it a "path" of its own.`,
+        });
+      }
+      seen.set(taken, name);
     }
-    seen.set(directory, name);
   }
   return faults;
 }
