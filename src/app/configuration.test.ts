@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import fc from 'fast-check';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { loadConfiguration } from './configuration.ts';
 
@@ -63,6 +64,13 @@ test('faults in fields and faults between them are told at once, each with its l
       '12 operations.listen',
     ],
   );
+});
+
+test("topics of Millrace's own can't be configured", (t) => {
+  const faultsOf = (name: string) => load(t, JSON.stringify({ topics: { [name]: {} } })).faults.map(({ path }) => path);
+  for (const own of [COLLECTOR_DEAD_LETTERS, deadLetterTopic('files'), replayTopic('files')])
+    assert.deepEqual(faultsOf(own), [`topics.${own}`]);
+  assert.deepEqual(faultsOf('millrace'), []);
 });
 
 test('two connectors must not write to one place', (t) => {

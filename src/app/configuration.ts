@@ -5,7 +5,7 @@ import type { Fault, Reading, Setting } from '../config/read.ts';
 import { readConfiguration } from '../config/read.ts';
 import { COLLECTOR_FIELDS } from '../event/event.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
-import { COLLECTOR_DEAD_LETTERS } from '../log/dead-letter.ts';
+import { isOwnTopic } from '../log/dead-letter.ts';
 import { checkKafkaConfig } from '../log/kafka/config.ts';
 import { checkAccess } from '../operations/config.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
@@ -116,7 +116,7 @@ function typesMustHaveOneTopic(reviewed: Reviewed): Fault[] {
   const seen = new Map<string, string>();
   const faults: Fault[] = [];
   for (const [name, { types }] of reviewed.entries('topics')) {
-    if (name.startsWith(COLLECTOR_DEAD_LETTERS) || name.startsWith('millrace-replay-')) {
+    if (isOwnTopic(name)) {
       faults.push({ path: `topics.${name}`, message: `${name} is a topic of Millrace's own; choose another name.` });
     }
     const at = `topics.${name}.types`;

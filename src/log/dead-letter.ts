@@ -8,9 +8,21 @@ export function deadLetterTopic(connector: string): string {
   return `${COLLECTOR_DEAD_LETTERS}-${connector}`;
 }
 
+const REPLAY_PREFIX = 'millrace-replay-';
+
 /** The topic through which a connector, and only it, gets its dead letters once more. */
 export function replayTopic(connector: string): string {
-  return `millrace-replay-${connector}`;
+  return REPLAY_PREFIX + connector;
+}
+
+/** The group whose position says how far a connector's dead letters have been replayed. */
+export function replayGroup(connector: string): string {
+  return REPLAY_PREFIX + connector;
+}
+
+/** Whether a topic is one of Millrace's own, which no configuration may name. */
+export function isOwnTopic(topic: string): boolean {
+  return topic.startsWith(COLLECTOR_DEAD_LETTERS) || topic.startsWith(REPLAY_PREFIX);
 }
 
 /** Why a record is in the dead letters, and where it came from. */

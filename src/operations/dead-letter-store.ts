@@ -1,12 +1,13 @@
-import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, fromDeadLetter, replayTopic } from '../log/dead-letter.ts';
+import {
+  COLLECTOR_DEAD_LETTERS,
+  deadLetterTopic,
+  fromDeadLetter,
+  replayGroup,
+  replayTopic,
+} from '../log/dead-letter.ts';
 import type { Log, LogRecord, Position, Producer } from '../log/log.ts';
 import { operationsErrors } from './errors.ts';
 import type { DeadLetter, DeadLetterStore } from './sources.ts';
-
-/** The group whose position says how far a connector's dead letters have been replayed. */
-function replayGroup(connector: string): string {
-  return `millrace-replay-${connector}`;
-}
 
 /** Longest payload shown in a list or a record, in characters; the log keeps all of it. */
 const MOST_SHOWN = 100_000;
