@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
@@ -149,7 +150,7 @@ class Program {
       const progress = hasDemo ? new ProgressTracker(log.admin, this.#connectors) : undefined;
       this.#collecting = new CollectorProcess({ loaded: this.#loaded, log, logger: this.#logger, progress });
     }
-    return addressOf(listen, await this.#collecting.listen());
+    return urlOf({ ...parseAddress(listen), port: await this.#collecting.listen() }, 'localhost');
   }
 
   #startOperations(log: OpenLog): Promise<string> {
@@ -177,10 +178,4 @@ class Program {
     });
     return this.#operations.listen();
   }
-}
-
-/** Where a person reaches the collector from this machine. */
-function addressOf(listen: string, port: number): string {
-  const host = listen.slice(0, listen.lastIndexOf(':'));
-  return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${port}`;
 }

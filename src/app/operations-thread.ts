@@ -1,3 +1,4 @@
+import { formatAddress } from '../config/address.ts';
 import { transferOf } from '../log/open.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
@@ -38,8 +39,8 @@ export class OperationsHost {
 
   /** Opens the port; resolves to the base address. */
   async listen(): Promise<string> {
-    const { address, port, url } = await this.#thread.channel.call('listen', []);
-    this.#listen = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const { url, ...address } = await this.#thread.channel.call('listen', []);
+    this.#listen = formatAddress(address);
     return url;
   }
 

@@ -5,9 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
 import { configuredPartitions, impliedTopics } from '../app/topics.ts';
+import { parseAddress } from '../config/address.ts';
 import { formatBytes } from '../config/units.ts';
 import { openLog } from '../log/open.ts';
-import { parseListen } from '../operations/config.ts';
 import type { CollectorStatus } from '../operations/status.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
@@ -217,12 +217,11 @@ function checkTable(file: string): void {
 }
 
 async function checkPort(check: string, listen: string): Promise<Finding> {
-  const { host, port } = parseListen(listen);
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port }, resolve);
+      server.listen(parseAddress(listen), resolve);
     });
     return { check, state: 'good', found: `${listen} is free` };
   } catch (error) {

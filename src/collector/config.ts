@@ -1,3 +1,4 @@
+import { address } from '../config/address.ts';
 import type { Static } from '../config/fields.ts';
 import { boolean, bytes, duration, integer, list, oneOf, optional, section, text } from '../config/fields.ts';
 
@@ -58,7 +59,7 @@ const time = section(
 /** The part of the configuration below `collector`. */
 export const collectorConfig = section(
   {
-    listen: text({ description: 'Address and port; port 0 picks a free one', default: '0.0.0.0:8080' }),
+    listen: address({ description: 'Address and port; port 0 picks a free one', default: '0.0.0.0:8080' }),
     acknowledge: oneOf(['received', 'delivered'], {
       description: 'Answer when the event is in the buffer, or when the log has it',
       default: 'received',

@@ -8,6 +8,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { parseAddress } from '../config/address.ts';
 import type { Intake } from '../delivery/intake.ts';
 import type { RoutedTopic } from '../event/routing.ts';
 import { Router } from '../event/routing.ts';
@@ -129,9 +130,8 @@ class HttpCollector implements Collector {
   }
 
   async listen(): Promise<{ readonly port: number }> {
-    const { host, port } = parseListen(this.#config.listen);
     try {
-      this.#server.listen({ host, port });
+      this.#server.listen(parseAddress(this.#config.listen));
       await once(this.#server, 'listening');
     } catch (error) {
       throw collectorErrors.LISTEN_FAILED(`Cannot listen on ${this.#config.listen}: ${messageOf(error)}.`, {
@@ -227,14 +227,4 @@ function faultOfClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer 
   const lineEnd = packet.indexOf('\r\n');
   const longLine = lineEnd === -1 || lineEnd > urlBytes;
   return METHOD_AND_SPACE.test(packet) && longLine ? 'URL_TOO_LONG' : 'HEADERS_TOO_LARGE';
-}
-
-/** `0.0.0.0:8080`, `[::1]:8080` or `:8080`, as listen() takes it. Throws LISTEN_FAILED. */
-function parseListen(listen: string): { readonly host?: string; readonly port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen) ?? [];
-  const host = bracketed ?? plain;
-  if (port === undefined || Number(port) > 65_535) {
-    throw collectorErrors.LISTEN_FAILED(`"${listen}" is not an address and a port such as 0.0.0.0:8080.`);
-  }
-  return host ? { host, port: Number(port) } : { port: Number(port) };
 }

@@ -11,6 +11,8 @@ export interface Definition {
   readonly minLength?: number;
   readonly minItems?: number;
   readonly pattern?: string;
+  /** What the pattern asks for, in words. */
+  readonly form?: string;
   readonly enum?: readonly string[];
   readonly secret?: true;
   readonly optional?: true;

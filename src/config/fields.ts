@@ -47,7 +47,14 @@ export function boolean(about: About<boolean>) {
   return unsafe<boolean>({ type: 'boolean', ...about });
 }
 
-export function text(about: About<string> & { readonly pattern?: string; readonly secret?: true }) {
+interface TextRules {
+  readonly pattern?: string;
+  /** What the pattern asks for, as part of a sentence: `a list of …`. */
+  readonly form?: string;
+  readonly secret?: true;
+}
+
+export function text(about: About<string> & TextRules) {
   return unsafe<string>({ type: 'string', minLength: 1, ...about });
 }
 

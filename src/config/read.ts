@@ -278,7 +278,7 @@ export function wanted(definition: Definition): string {
   if (definition.type === 'array') return 'a list';
   if (definition.type === 'object') return 'a group of fields';
   if (definition.type === 'string')
-    return definition.pattern === undefined ? 'text' : `text that matches ${definition.pattern}`;
+    return definition.form ?? (definition.pattern === undefined ? 'text' : `text that matches ${definition.pattern}`);
   const show = { bytes: formatBytes, duration: formatDuration, none: String }[definition.unit ?? 'none'];
   const kind = { bytes: 'a size such as 64KiB', duration: 'a time such as 250ms or 10m', none: 'a number' }[
     definition.unit ?? 'none'

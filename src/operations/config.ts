@@ -1,12 +1,12 @@
+import { address, parseAddress } from '../config/address.ts';
 import type { Static } from '../config/fields.ts';
 import { list, optional, section, text } from '../config/fields.ts';
 
 export const operationsConfig = section(
   {
-    listen: text({
+    listen: address({
       description: 'Address and port of dashboard, metrics and operations API; port 0 picks a free one',
       default: '127.0.0.1:8083',
-      pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\s]+):[0-9]{1,5}$',
     }),
     token: optional(
       text({
@@ -25,12 +25,6 @@ export const operationsConfig = section(
 
 export type OperationsConfig = Static<typeof operationsConfig>;
 
-/** `host:port` or `[IPv6]:port` in its parts. */
-export function parseListen(listen: string): { readonly host: string; readonly port: number } {
-  const colon = listen.lastIndexOf(':');
-  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
-}
-
 /** Whether only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -38,13 +32,9 @@ export function isLoopback(host: string): boolean {
 
 /** Rules that tie the fields together; each fault is one sentence. */
 export function checkAccess(config: OperationsConfig): readonly string[] {
-  const { host, port } = parseListen(config.listen);
-  const faults: string[] = [];
-  if (port > 65_535) faults.push(`The port ${port} is more than 65535.`);
-  if (!isLoopback(host) && config.token === undefined) {
-    faults.push(
-      `Listening on ${host} lets other machines in, which needs a token: set operations.token, or listen on 127.0.0.1.`,
-    );
-  }
-  return faults;
+  const { host } = parseAddress(config.listen);
+  if (isLoopback(host) || config.token !== undefined) return [];
+  return [
+    `Listening on ${host} lets other machines in, which needs a token: set operations.token, or listen on 127.0.0.1.`,
+  ];
 }

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import type { FastifyError } from 'fastify';
 import fastify from 'fastify';
+import type { Address } from '../config/address.ts';
+import { parseAddress, urlOf } from '../config/address.ts';
 import type { Assets } from '../support/assets.ts';
 import { loadAssets, replyWithAsset } from '../support/assets.ts';
 import type { Clock } from '../support/clock.ts';
@@ -10,7 +12,6 @@ import { MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { Access, SECURITY_HEADERS } from './access.ts';
 import type { OperationsConfig } from './config.ts';
-import { parseListen } from './config.ts';
 import type { ErrorReply } from './errors.ts';
 import { operationsErrors, toErrorReply } from './errors.ts';
 import { Metrics } from './metrics.ts';
@@ -47,9 +48,7 @@ export interface OperationsServer {
   readonly inject: Server['inject'];
 }
 
-export interface OperationsAddress {
-  readonly address: string;
-  readonly port: number;
+export interface OperationsAddress extends Address {
   /** Base for requests from this machine, without a slash at its end. */
   readonly url: string;
 }
@@ -92,16 +91,15 @@ export function createOperationsServer({
 
   return {
     async listen() {
-      const { host, port } = parseListen(config.listen);
       try {
-        await server.listen({ host, port });
+        await server.listen(parseAddress(config.listen));
       } catch (error) {
         throw operationsErrors.OPERATIONS_LISTEN_FAILED(`Cannot listen on ${config.listen}: ${messageOf(error)}.`, {
           cause: error,
         });
       }
-      const bound = server.server.address() as AddressInfo;
-      return { address: bound.address, port: bound.port, url: urlOf(bound) };
+      const { address: host, port } = server.server.address() as AddressInfo;
+      return { host, port, url: urlOf({ host, port }) };
     },
     async close() {
       statusStream.close();
@@ -110,11 +108,6 @@ export function createOperationsServer({
     },
     inject: server.inject.bind(server) as Server['inject'],
   };
-}
-
-function urlOf({ address, port }: AddressInfo): string {
-  if (address === '0.0.0.0' || address === '::') return `http://127.0.0.1:${port}`;
-  return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`;
 }
 
 function createServer(access: Access, logger: Logger): Server {
