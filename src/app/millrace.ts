@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
@@ -16,6 +15,7 @@ import type { LoadedConfiguration } from './configuration.ts';
 import { eventTopics } from './configuration.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import { connectorHosts } from './connector-thread.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import type { Configuration } from './definition.ts';
 import { OperationsHost } from './operations-thread.ts';
 import { ProgressTracker } from './progress.ts';
@@ -81,7 +81,7 @@ class Program {
   }
 
   async start(): Promise<Millrace> {
-    mkdirSync(this.#data, { recursive: true });
+    prepareDataDirectory(this.#data);
     const failure = Promise.withResolvers<Error>();
     const log = await this.#openLog(failure.resolve);
     const topics = createTopicsOnceReached(log.admin, this.#configuration, {

@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
+import { prepareDataDirectory } from '../app/data-directory.ts';
 import { findRunning } from '../app/running.ts';
 import { configuredPartitions, impliedTopics } from '../app/topics.ts';
 import { parseAddress } from '../config/address.ts';
@@ -11,6 +12,7 @@ import { openLog } from '../log/open.ts';
 import type { CollectorStatus } from '../operations/status.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
+import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './command.ts';
@@ -66,17 +68,10 @@ function checkNode(): Finding {
 function checkDisk({ configuration }: LoadedConfiguration): Finding[] {
   const data = path.resolve(configuration.data);
   try {
-    mkdirSync(data, { recursive: true });
-    accessSync(data, constants.R_OK | constants.W_OK);
+    prepareDataDirectory(data);
   } catch (error) {
-    return [
-      {
-        check: 'data',
-        state: 'bad',
-        found: messageOf(error),
-        help: 'Make the directory writable for this user, or set "data" to another one.',
-      },
-    ];
+    const { message, help } = error as MillraceError;
+    return [{ check: 'data', state: 'bad', found: message, help }];
   }
   const { bavail, bsize } = statfsSync(data);
   const free = bavail * bsize;

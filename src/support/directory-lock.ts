@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectory } from './make-directory.ts';
 
 const SQLITE_BUSY = 5;
 
@@ -18,7 +18,7 @@ export interface DirectoryLock {
  * in one process too.
  */
 export function lockDirectory(directory: string): DirectoryLock | undefined {
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   const file = new DatabaseSync(path.join(directory, 'lock'), { timeout: 0 });
   try {
     file.exec('BEGIN EXCLUSIVE');

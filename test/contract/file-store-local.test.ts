@@ -66,3 +66,11 @@ test('local: a folder that is not one stops', async (t) => {
   const store = new LocalFileStore(root);
   await assert.rejects(store.stage('_millrace/tmp/1.part', t.signal), { decision: 'stop' });
 });
+
+test('local: where no folder can be made, it stops', {
+  skip: process.platform !== 'linux' && 'there is no /proc',
+  timeout: 20_000,
+}, async (t) => {
+  const store = new LocalFileStore('/proc/nope');
+  await assert.rejects(store.stage('_millrace/tmp/1.part', t.signal), { code: 'FILES_NOT_PERMITTED' });
+});

@@ -96,6 +96,23 @@ test('what is in force can be shown, secrets hidden, and the schema printed', (t
   assert.equal(millrace('config', 'check').status, 0);
 });
 
+test('a data directory that can not be used is an error with a code, at once', (t) => {
+  const occupied = path.join(temporaryDirectory(t), 'occupied');
+  writeFileSync(occupied, '');
+  for (const data of [
+    occupied,
+    path.join(occupied, 'below'),
+    ...(process.platform === 'linux' ? ['/proc/nope'] : []),
+  ]) {
+    const millrace = withConfiguration(t, JSON.stringify({ data }));
+    const { status, stdout } = millrace('up', '--json');
+    assert.equal(status, 1, data);
+    assert.equal(JSON.parse(stdout).error.code, 'DATA_UNUSABLE');
+    assert.match(JSON.parse(stdout).error.help, /set "data" to another/);
+    assert.equal(millrace('doctor').status, 1);
+  }
+});
+
 test('the doctor finds a store that can not be written', (t) => {
   const directory = temporaryDirectory(t);
   const occupied = path.join(directory, 'occupied');

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { StatementSync } from 'node:sqlite';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectory } from '../../support/make-directory.ts';
 import { logErrors } from '../errors.ts';
 import type { LogRecord, PartitionOffsets, Position, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
@@ -51,7 +51,7 @@ export class LogStore {
   #appended = new Set<StoredPartition>();
 
   constructor(directory: string, durability: EmbeddedLogConfig['durability']) {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     this.#database = new DatabaseSync(path.join(directory, DATABASE_FILE));
     prepareDatabase(this.#database, durability);
     this.#statements = prepareStatements(this.#database);

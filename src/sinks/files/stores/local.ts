@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { constants, createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { link, lstat, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { MillraceError, messageOf } from '../../../support/errors.ts';
@@ -260,13 +260,29 @@ async function remove(file: string): Promise<boolean> {
   }
 }
 
-/** Makes a folder with its parents, and makes every new name durable. */
+/**
+ * Makes a folder with its parents, and makes every new name durable. By hand, since Node's `recursive`
+ * never ends where the system says ENOENT although the parent exists, as in /proc.
+ */
 async function makeDurably(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
-  if (first === undefined) return;
-  for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
-    await syncDirectory(path.dirname(made));
+  if (await makeOne(directory)) return;
+  await makeDurably(path.dirname(directory));
+  if (await makeOne(directory)) return;
+  throw filesErrors.FILES_NOT_PERMITTED(`${directory}: no folder can be made here`);
+}
+
+/** Makes a folder, unless it is there; `false` if its parent is missing. */
+async function makeOne(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    const there = await stat(directory).catch(() => undefined);
+    if (there?.isDirectory()) return true;
+    throw error;
   }
+  await syncDirectory(path.dirname(directory));
+  return true;
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { StatementSync } from 'node:sqlite';
 import { DatabaseSync } from 'node:sqlite';
 import { MillraceError, messageOf } from '../../../support/errors.ts';
+import { makeDirectory } from '../../../support/make-directory.ts';
 import { tableErrors } from '../errors.ts';
 import { INSERT_EVENT, INSERT_WORDS, SCHEMA, SCHEMA_VERSION, writerPragmas } from './schema.ts';
 
@@ -77,7 +77,7 @@ export class TableDatabase {
 }
 
 function open(file: string, durability: 'full' | 'normal'): DatabaseSync {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeDirectory(path.dirname(file));
   const database = new DatabaseSync(file, { timeout: BUSY_MS });
   try {
     database.exec(writerPragmas(durability));
