@@ -60,7 +60,8 @@ export class KafkaWriter {
   async #write(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const records: NewRecord[] = Array.from({ length: BATCH }, () => ({
-        timestamp: 1_700_000_000_000,
+        // Kafka forgets a producer whose batches look older than a day when it starts again.
+        timestamp: Date.now(),
         value: Buffer.from(String(this.#next++)),
       }));
       const baseOffset = await this.#sendUntilTaken(records);

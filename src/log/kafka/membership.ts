@@ -363,8 +363,8 @@ export class Membership {
   /** Looks at each heartbeat while there are topics missing, else every now and then. */
   async #topicsChanged(ageMs: number): Promise<boolean> {
     const topics = this.#sharedTopics;
-    if (ageMs < TOPICS_AGE_MS && topics.every((topic) => this.#cluster.topic(topic))) return false;
-    await this.#cluster.refresh(topics);
+    const isKnown = topics.every((topic) => this.#cluster.topic(topic));
+    if (ageMs >= TOPICS_AGE_MS || !isKnown) await this.#cluster.refresh(topics);
     return this.#partitionsOf(topics).map(partitionName).join() !== this.#sharedPartitions;
   }
 

@@ -38,6 +38,9 @@ interface Lane {
  *
  * A batch whose answer was lost keeps its number for as long as the same array of records is sent
  * again, also by a later send. Other records must not get that number: they start a new sequence.
+ *
+ * A broker that starts again forgets whoever sent nothing within `producer.id.expiration.ms` (a day)
+ * and goes by the time of the records: events that are older than that can then come twice.
  */
 export class Sequences {
   readonly #connections: Connections;
