@@ -61,6 +61,21 @@ const lagOf = async (log: Log) => {
 
 const textsIn = (store: MemoryStore) => store.records.map(({ text }) => text).sort();
 
+test('a stop while the store opens is polite, and no failure', async (t) => {
+  const { store, start } = await setUp(t, true);
+  const opening = Promise.withResolvers<void>();
+  store.before = (step, signal) => {
+    if (step !== 'open') return;
+    opening.resolve();
+    return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+  };
+  const connector = start();
+  await opening.promise;
+  await connector.stop();
+  const { state, restarts, lastError } = connector.snapshot;
+  assert.deepEqual({ state, restarts, lastError }, { state: 'STOPPED', restarts: 0, lastError: undefined });
+});
+
 for (const keepsPosition of [true, false]) {
   const kind = keepsPosition ? 'a store with its own position' : 'a store without a position';
 

@@ -119,6 +119,8 @@ export class Connector {
         try {
           await this.#runUntil(signal, () => backoff.reset());
         } catch (error) {
+          // A command that came while the sink was opening is followed, and no failure.
+          if (signal.aborted && (error as Error).name === 'AbortError') continue;
           this.#restarts++;
           this.#note(error);
           logger.error({ error: messageOf(error) }, 'the connector ended its run');

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
@@ -110,6 +112,21 @@ test('a data directory that can not be used is an error with a code, at once', (
     assert.equal(JSON.parse(stdout).error.code, 'DATA_UNUSABLE');
     assert.match(JSON.parse(stdout).error.help, /set "data" to another/);
     assert.equal(millrace('doctor').status, 1);
+  }
+});
+
+test('a port that is taken is the one thing said, before any connector begins', async (t) => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const [part, code] of Object.entries({ collector: 'LISTEN_FAILED', operations: 'OPERATIONS_LISTEN_FAILED' })) {
+    const free = { collector: { listen: '127.0.0.1:0' }, operations: { listen: '127.0.0.1:0' } };
+    const configuration = { ...free, [part]: { listen: taken }, logging: { level: 'info', format: 'json' } };
+    const { status, stdout, stderr } = withConfiguration(t, JSON.stringify(configuration))('up', '--json');
+    assert.equal(status, 1);
+    assert.equal(JSON.parse(stdout).error.code, code);
+    assert.equal(stderr, '');
   }
 });
 

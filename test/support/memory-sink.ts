@@ -8,7 +8,7 @@ export class MemoryStore {
   /** Set: the store keeps the position itself, in the same step as the records. */
   readonly positions: Map<string, number> | undefined;
   /** Called before each step; throws to make it fail. */
-  before: (step: 'open' | 'partition' | 'write' | 'flush') => void | Promise<void> = () => {};
+  before: (step: 'open' | 'partition' | 'write' | 'flush', signal?: AbortSignal) => void | Promise<void> = () => {};
   writers = 0;
 
   constructor(keepsPosition: boolean) {
@@ -17,7 +17,7 @@ export class MemoryStore {
 
   sink(): Sink {
     return {
-      open: async () => this.before('open'),
+      open: async (signal) => this.before('open', signal),
       partition: async (partition) => {
         await this.before('partition');
         this.writers++;
