@@ -6,14 +6,17 @@ import { StallWatch } from './stall-watch.ts';
 
 function setUp() {
   const clock = new TestClock();
-  let end = 10;
-  const offsets = async (topic: string) => [{ topic, partition: 0, startOffset: 0, endOffset: end }];
+  let end: number | undefined = 10;
+  const offsets = async (topic: string) => {
+    if (end === undefined) throw new Error('away');
+    return [{ topic, partition: 0, startOffset: 0, endOffset: end }];
+  };
   const watch = new StallWatch({ admin: { offsets } as unknown as Admin, clock, timeoutMs: 1_000 });
   const check = async (offset: number) => (await watch.check([{ topic: 'web', partition: 0, offset }])) !== undefined;
   return {
     clock,
     check,
-    endAt: (offset: number) => {
+    endAt: (offset: number | undefined) => {
       end = offset;
     },
   };
@@ -50,4 +53,19 @@ test('forgets a partition that nobody waits for meanwhile', async () => {
   await clock.advance(2_000);
   assert.equal(await busy.check(5), false);
   assert.equal(await check(6), false);
+});
+
+test('a log that was away is no reason to complain', async () => {
+  const { clock, check, endAt } = setUp();
+  assert.equal(await check(9), false);
+  await clock.advance(500);
+  endAt(undefined);
+  await assert.rejects(check(9));
+  await clock.advance(10_000);
+  endAt(11);
+  assert.equal(await check(9), false);
+  await clock.advance(999);
+  assert.equal(await check(9), false);
+  await clock.advance(1);
+  assert.equal(await check(9), true);
 });

@@ -1,4 +1,4 @@
-import type { Admin, Position } from '../log/log.ts';
+import type { Admin, PartitionOffsets, Position } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import type { Clock } from '../support/clock.ts';
 
@@ -32,9 +32,8 @@ export class StallWatch {
 
   /** Of the positions that loads wait for, the first that has waited too long. Rejects with the log's errors. */
   async check(waiting: readonly Position[]): Promise<Position | undefined> {
-    const { admin, clock, timeoutMs } = this.#options;
-    const topics = [...new Set(waiting.map(({ topic }) => topic))];
-    const offsets = (await Promise.all(topics.map((topic) => admin.offsets(topic)))).flat();
+    const { clock, timeoutMs } = this.#options;
+    const offsets = await this.#offsets(waiting);
     const ends = new Map(offsets.map((one) => [partitionName(one), one.endOffset]));
     const names = new Set(waiting.map(partitionName));
     for (const name of this.#suspected.keys()) if (!names.has(name)) this.#suspected.delete(name);
@@ -51,5 +50,16 @@ export class StallWatch {
       this.#complained.set(name, end);
       return true;
     });
+  }
+
+  /** While the log itself gives no answer, nobody can be blamed for not reading it. */
+  async #offsets(waiting: readonly Position[]): Promise<readonly PartitionOffsets[]> {
+    const topics = [...new Set(waiting.map(({ topic }) => topic))];
+    try {
+      return (await Promise.all(topics.map((topic) => this.#options.admin.offsets(topic)))).flat();
+    } catch (error) {
+      this.#suspected.clear();
+      throw error;
+    }
   }
 }
