@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { API, ConnectionOptions } from '@platformatic/kafka';
 import { Connection, ResponseError } from '@platformatic/kafka';
 import { MillraceError, messageOf } from '../../support/errors.ts';
@@ -77,6 +78,8 @@ export class BrokerConnection {
     if (this.#connection) return this.#connection;
     const { clientId, connectTimeoutMs, ...security } = this.#settings;
     const connection = new Connection(clientId, {
+      // Brokers behind one address are told apart by the name that they are reached by.
+      tlsServerName: isIP(this.address.host) === 0,
       ...security,
       connectTimeout: connectTimeoutMs,
       requestTimeout: CLIENT_DEADLINE_MS,
@@ -92,16 +95,23 @@ export class BrokerConnection {
 
   #end(connection: Connection): void {
     if (this.#connection === connection) this.#connection = undefined;
-    // Not its own close: that waits for the other end to read what was written.
+    // Its own close ends its timers, but waits for the other end to read what was written.
+    connection.close(() => {});
     connection.socket?.destroy();
   }
 
   #unavailable(error: unknown): MillraceError {
     if (error instanceof MillraceError) return error;
     const { host, port } = this.address;
-    const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : '';
-    return logErrors.LOG_UNAVAILABLE(`Kafka at ${host}:${port}: ${messageOf(error)}${cause}`, { cause: error });
+    const message = `Kafka at ${host}:${port}: ${reasonsOf(error).join(': ')}`;
+    return logErrors.LOG_UNAVAILABLE(message, { cause: error });
   }
+}
+
+/** The client wraps what went wrong once or twice; the innermost reason is the one that helps. */
+function reasonsOf(error: unknown): string[] {
+  const inner = error instanceof Error ? error.cause : undefined;
+  return [messageOf(error), ...(inner === undefined ? [] : reasonsOf(inner))];
 }
 
 /** The client throws for a code of an error anywhere in an answer, and keeps the answer with it. */

@@ -24,8 +24,7 @@ export function securityOf(config: KafkaLogConfig): Pick<ConnectionOptions, 'tls
         ...(tls.cert === undefined ? {} : { cert: readFileSync(tls.cert) }),
         ...(tls.key === undefined ? {} : { key: readFileSync(tls.key) }),
       },
-      // Without a name of its own each broker is expected under the one that it is reached by.
-      tlsServerName: tls.serverName ?? true,
+      ...(tls.serverName === undefined ? {} : { tlsServerName: tls.serverName }),
     }),
     ...(sasl && { sasl: saslOf(sasl, config.connectTimeout) }),
   };
