@@ -2,6 +2,11 @@ import type { DeadLetter } from '../../src/operations/sources.ts';
 import type { Status } from '../../src/operations/status.ts';
 import type { BreakdownItem, EventPage, HistogramBucket } from '../../src/sinks/event-query.ts';
 
+/** A value of a field, with the condition that asks for it, where the API takes one of that length. */
+export interface BreakdownValue extends BreakdownItem {
+  readonly where?: string;
+}
+
 export interface Histogram {
   readonly from: number;
   readonly to: number;
@@ -34,7 +39,7 @@ export function onTokenNeeded(ask: () => Promise<string>): void {
 export const api = {
   events: (query: URLSearchParams) => get<EventPage>(`api/events?${query}`),
   histogram: (query: URLSearchParams) => get<Histogram>(`api/events/histogram?${query}`),
-  breakdown: (query: URLSearchParams) => get<{ values: readonly BreakdownItem[] }>(`api/events/breakdown?${query}`),
+  breakdown: (query: URLSearchParams) => get<{ values: readonly BreakdownValue[] }>(`api/events/breakdown?${query}`),
   deadLetters: (query: URLSearchParams) => get<{ deadLetters: readonly DeadLetter[] }>(`api/dead-letters?${query}`),
   replay: async (filter: { readonly refusedBy: string; readonly ids?: readonly string[] }) => {
     const headers = { 'content-type': 'application/json' };

@@ -1,6 +1,6 @@
 import type { Status } from '../../src/operations/status.ts';
-import type { BreakdownItem, StoredEvent } from '../../src/sinks/event-query.ts';
-import type { Histogram } from './api.ts';
+import type { StoredEvent } from '../../src/sinks/event-query.ts';
+import type { BreakdownValue, Histogram } from './api.ts';
 import { api } from './api.ts';
 import { Chart } from './charts.ts';
 import { safeColour } from './colours.ts';
@@ -22,7 +22,7 @@ interface Found {
   readonly events: readonly StoredEvent[];
   readonly next: string | undefined;
   readonly histogram: Histogram;
-  readonly values: readonly BreakdownItem[];
+  readonly values: readonly BreakdownValue[];
 }
 
 /** Search of loaded events, as a table, over time, and by a field. */
@@ -123,18 +123,18 @@ export class Search {
     this.#histogram.show([{ label: word('events'), colour: '--line-1' }], columns, summary, [from / 1_000, to / 1_000]);
   }
 
-  #showBreakdown(values: readonly BreakdownItem[]): void {
+  #showBreakdown(values: readonly BreakdownValue[]): void {
     const most = Math.max(1, ...values.map(({ count }) => count));
     const field = this.#field.value.trim() || 'colorName';
     const host = byId('breakdown');
     const focused = host.contains(document.activeElement)
       ? [...host.querySelectorAll('button')].indexOf(document.activeElement as HTMLButtonElement)
       : -1;
-    host.replaceChildren(...values.map(({ value, count }) => this.#bar(field, value, count, count / most)));
+    host.replaceChildren(...values.map((value) => this.#bar(field, value, value.count / most)));
     host.querySelectorAll('button')[focused]?.focus();
   }
 
-  #bar(field: string, value: string, count: number, share: number): HTMLElement {
+  #bar(field: string, { value, count, where }: BreakdownValue, share: number): HTMLElement {
     const bar = make('span', { class: 'bar' });
     bar.style.inlineSize = `${share * 100}%`;
     const colour = safeColour(value);
@@ -147,6 +147,7 @@ export class Search {
       },
       word('onlyValue', { value: value.slice(0, 200), n: formatNumber(count) }),
     );
+    choose.disabled = where === undefined;
     choose.append(foreign(value), make('b', {}, formatNumber(count)), make('span', { class: 'track' }, bar));
     return make('li', {}, choose);
   }

@@ -16,6 +16,8 @@ const NAME = '^[A-Za-z0-9._-]{1,249}$';
 const MOST_EVENTS = 1_000;
 const MOST_VALUES = 100;
 const MOST_CONDITIONS = 8;
+/** What a condition may be: `field:value`, `maxLength` in code points. */
+const CONDITION = { pattern: '^[^:\\u0000]{1,256}:[^\\u0000]*$', maxLength: 2_000 } as const;
 const MOST_REPLAYED = 1_000;
 
 const time = (description: string) =>
@@ -31,14 +33,21 @@ const filter = {
     Type.String({ description: 'Words that all occur in the event; `word*` finds what begins so', maxLength: 1_000 }),
   ),
   where: Type.Optional(
-    Type.Array(
-      Type.String({ description: '`field:value`', pattern: '^[^:\\u0000]{1,256}:[^\\u0000]*$', maxLength: 2_000 }),
-      { description: 'Fields (dotted paths) that have this value; may be repeated', maxItems: MOST_CONDITIONS },
-    ),
+    Type.Array(Type.String({ description: '`field:value`', ...CONDITION }), {
+      description: 'Fields (dotted paths) that have this value; may be repeated',
+      maxItems: MOST_CONDITIONS,
+    }),
   ),
 };
 const limit = (most: number, usual: number) =>
   Type.Integer({ description: 'Most to return', minimum: 1, maximum: most, default: usual });
+
+/** The condition that a field has a value, unless it is none that `where` takes. */
+export function conditionOf(field: string, value: string): string | undefined {
+  const condition = `${field}:${value}`;
+  const possible = new RegExp(CONDITION.pattern, 'u').test(condition) && [...condition].length <= CONDITION.maxLength;
+  return possible ? condition : undefined;
+}
 
 export const eventFilter = Type.Object(filter, { additionalProperties: false });
 export type EventFilterQuery = Static<typeof eventFilter>;
@@ -94,8 +103,19 @@ export const histogramReply = Type.Object({
 });
 export const breakdownReply = Type.Object({
   field: Type.String(),
-  values: Type.Array(Type.Object({ value: Type.String(), count })),
+  values: Type.Array(
+    Type.Object({
+      value: Type.String(),
+      count,
+      where: Type.Optional(
+        Type.String({
+          description: 'The `where` that finds these events; absent if it would be longer than it may be',
+        }),
+      ),
+    }),
+  ),
 });
+export type BreakdownReply = Static<typeof breakdownReply>;
 
 export const statusReply = Type.Object(
   {

@@ -10,6 +10,7 @@ import type { Clock } from '../support/clock.ts';
 import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
 import type { OperationsConfig } from './config.ts';
+import type { BreakdownReply } from './schemas.ts';
 import { createOperationsServer } from './server.ts';
 
 const TOKEN = 'a-token-of-some-length';
@@ -97,10 +98,24 @@ test('a breakdown counts values of a field', async (t) => {
   assert.deepEqual((await ask('/api/events/breakdown?field=colorName')).json(), {
     field: 'colorName',
     values: [
-      { value: 'red', count: 2 },
-      { value: 'blue', count: 1 },
+      { value: 'red', count: 2, where: 'colorName:red' },
+      { value: 'blue', count: 1, where: 'colorName:blue' },
     ],
   });
+});
+
+test('a breakdown offers a condition only where it can be asked', async (t) => {
+  const { operations, ask } = setUp(t);
+  const longest = 'x'.repeat(2_000 - 'note:'.length);
+  const names = { note: ['a:b', longest, `${longest}x`, '\u{1f600}', 'nul\u0000'], 'with:colon': ['a'] };
+  for (const [field, values] of Object.entries(names)) {
+    operations.events = values.map((value, index) => ({ id: `${index}`, type: 't', timestamp: 0, [field]: value }));
+    const reply = await ask(`/api/events/breakdown?field=${encodeURIComponent(field)}`);
+    for (const { value, where } of (reply.json() as BreakdownReply).values) {
+      const asked = encodeURIComponent(where ?? `${field}:${value}`);
+      assert.equal((await ask(`/api/events?where=${asked}`)).status, where === undefined ? 400 : 200, value.slice(-9));
+    }
+  }
 });
 
 test('every parameter has bounds, and an unknown one is refused', async (t) => {

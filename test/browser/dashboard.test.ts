@@ -178,6 +178,16 @@ browserTest('what a visitor sent is only ever text', async (browser, t) => {
   await page.click('[data-event=e2] button');
   assert.ok((await texts(page, '#details dd')).includes(long), 'the details show all of it');
   await page.keyboard.press('Escape');
+  const offered = await page
+    .locator('#breakdown button')
+    .evaluateAll((all) =>
+      all.map((one) => [(one.textContent ?? '').includes('xxx'), (one as HTMLButtonElement).disabled]),
+    );
+  assert.ok(offered.some(([tooLong]) => tooLong));
+  assert.ok(
+    offered.every(([tooLong, disabled]) => tooLong === disabled),
+    'what can not be asked is not offered',
+  );
   await page.click('#breakdown li:nth-child(2) button');
   await until('the condition stands there', async () => (await page.locator('#conditions li').count()) === 1);
   assertQuiet(observed);

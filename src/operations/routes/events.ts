@@ -6,6 +6,7 @@ import type { EventFilterQuery, Server } from '../schemas.ts';
 import {
   breakdownQuery,
   breakdownReply,
+  conditionOf,
   errors,
   eventsQuery,
   eventsReply,
@@ -80,7 +81,10 @@ export function registerEventRoutes(server: Server, { query, questions, clock }:
     },
     async ({ query: { field, limit, ...filter } }) => ({
       field,
-      values: await ask((store) => store.breakdown(toFilter(filter), field, limit)),
+      values: (await ask((store) => store.breakdown(toFilter(filter), field, limit))).map((item) => {
+        const where = conditionOf(field, item.value);
+        return where === undefined ? item : { ...item, where };
+      }),
     }),
   );
 }
