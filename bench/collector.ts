@@ -4,24 +4,18 @@
  * medians of the rounds count. `--url http://host:port` measures a collector that is running.
  */
 import type { ChildProcess } from 'node:child_process';
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { LoadOrder, LoadReport, ServerUsage, Workload } from './collector/messages.ts';
+import { generateLoad, startScript } from './collector/generator.ts';
+import type { LoadReport, ServerUsage, Workload } from './collector/messages.ts';
 import { BATCH_EVENTS } from './collector/messages.ts';
+import { SERVER_FLAGS } from './flags.ts';
+import { MEASURED_CORE } from './processes.ts';
 import type { BenchResult } from './result.ts';
+import { median } from './statistics.ts';
 
-/** The flags that bin/millrace gives to `millrace collect`: what is measured is what runs. */
-const { SERVER_FLAGS } = createRequire(import.meta.url)('../bin/find-node.cjs') as {
-  SERVER_FLAGS: { readonly collect: readonly string[] };
-};
 const ROUNDS = 3;
-const WARM_UP_MS = 1500;
-const MEASURE_MS = 3000;
-const SERVER_CORE = 0;
-const LOAD_CORE = 1;
+const LOAD = { connections: 64, warmUpMs: 1500, measureMs: 3000 };
 const SELECT_TARGET = 0.5;
 
 interface Measured {
@@ -31,7 +25,7 @@ interface Measured {
   /** Of the server; not known of one that was running already. */
   readonly cpuMicrosecondsPerRequest: number | undefined;
   readonly rssMb: number | undefined;
-  /** Acknowledged requests whose events the intake never got, and replies other than 204. */
+  /** Acknowledged requests whose events the intake never got, and replies that were no 2xx. */
   readonly missing: number;
 }
 
@@ -83,7 +77,8 @@ export async function run(): Promise<BenchResult> {
 async function measureUrl(url: URL): Promise<BenchResult> {
   const figures: Record<string, number> = {};
   for (const workload of ['select', 'batch'] as const) {
-    const { report } = await load({ host: url.hostname, port: Number(url.port || 80), workload });
+    const target = { host: url.hostname, port: Number(url.port || 80), workload };
+    const { report } = await generateLoad({ ...target, ...LOAD }, () => undefined);
     Object.assign(figures, figuresOf(workload, [measuredOf(report, report.refused)]));
     figures['refused'] = (figures['refused'] ?? 0) + report.refused;
   }
@@ -91,17 +86,18 @@ async function measureUrl(url: URL): Promise<BenchResult> {
 }
 
 async function measureServer(kind: 'bare' | 'collector', workload: Workload): Promise<Measured> {
-  const server = start('serve.ts', SERVER_CORE, kind);
+  const server = startScript('serve.ts', MEASURED_CORE, { flags: SERVER_FLAGS.collect, words: [kind] });
   try {
     const [port] = (await once(server, 'message')) as [number];
-    const { report, before, after } = await load({ host: '127.0.0.1', port, workload }, () => usageOf(server));
+    const order = { host: '127.0.0.1', port, workload, ...LOAD };
+    const { report, before, after } = await generateLoad(order, () => usageOf(server));
     const { events } = await usageOf(server);
     const sent = report.acknowledged * (workload === 'batch' ? BATCH_EVENTS : 1);
     const missing = report.refused + (kind === 'collector' ? Math.abs(sent - events) : 0);
     return {
       ...measuredOf(report, missing),
-      cpuMicrosecondsPerRequest: (after!.cpuMicroseconds - before!.cpuMicroseconds) / report.requests,
-      rssMb: after!.rssBytes / 1e6,
+      cpuMicrosecondsPerRequest: (after.cpuMicroseconds - before.cpuMicroseconds) / report.requests,
+      rssMb: after.rssBytes / 1e6,
     };
   } finally {
     server.disconnect();
@@ -112,33 +108,6 @@ function measuredOf(report: LoadReport, missing: number): Measured {
   const { requests, seconds, p50Ms, p99Ms } = report;
   const unknown = { cpuMicrosecondsPerRequest: undefined, rssMb: undefined };
   return { requestsPerSecond: requests / seconds, p50Ms, p99Ms, missing, ...unknown };
-}
-
-/** Runs one load; `usage` is asked when its measuring begins and ends. */
-async function load(
-  target: Pick<LoadOrder, 'host' | 'port' | 'workload'>,
-  usage?: () => Promise<ServerUsage>,
-): Promise<{ readonly report: LoadReport; readonly before?: ServerUsage; readonly after?: ServerUsage }> {
-  const generator = start('load.ts', LOAD_CORE);
-  generator.send({ ...target, warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS } satisfies LoadOrder);
-  await once(generator, 'message');
-  const before = await usage?.();
-  await once(generator, 'message');
-  const [after, [report]] = (await Promise.all([usage?.(), once(generator, 'message')])) as [ServerUsage, [LoadReport]];
-  return { report, ...(before ? { before, after } : {}) };
-}
-
-function start(file: string, core: number, ...words: string[]): ChildProcess {
-  const script = path.join(import.meta.dirname, 'collector', file);
-  const pinned = spawnSync('taskset', ['-c', String(core), 'true']).status === 0;
-  const command = [
-    ...(pinned ? ['taskset', '-c', String(core)] : []),
-    process.execPath,
-    ...SERVER_FLAGS.collect,
-    script,
-    ...words,
-  ];
-  return spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 async function usageOf(server: ChildProcess): Promise<ServerUsage> {
@@ -159,9 +128,4 @@ function figuresOf(prefix: string, measured: readonly Measured[]): Record<string
   put('cpu_us_per_request', (one) => one.cpuMicrosecondsPerRequest);
   put('rss_mb', (one) => one.rssMb);
   return figures;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }

@@ -25,6 +25,7 @@ import { FILE_RECORDS, writeBare } from './load/bare-files.ts';
 import { insertBare } from './load/bare-table.ts';
 import type { BenchResult } from './result.ts';
 import type { Report } from './run.ts';
+import { median } from './statistics.ts';
 
 const FILES_RECORDS = 600_000;
 const TABLE_RECORDS = 200_000;
@@ -199,8 +200,4 @@ async function rateOf(records: number, act: () => Promise<void>): Promise<number
 /** How fast ours is, as a part of the bare loop's speed. */
 function ratioOf(pairs: readonly Pair[]): number {
   return median(pairs.map(({ ours, bare }) => ours / bare));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -7,6 +7,7 @@ import { openEmbeddedLog } from '../src/log/embedded/open.ts';
 import type { LogStatistics } from '../src/log/embedded/protocol.ts';
 import type { NewRecord } from '../src/log/log.ts';
 import type { BenchResult } from './result.ts';
+import { median, round } from './statistics.ts';
 
 const TOPIC = 'select-color';
 const PARTITIONS = 2;
@@ -190,16 +191,8 @@ function batchesPerSync({ batches, commits }: LogStatistics): number {
   return batches / commits;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
 function bytesIn(directory: string): number {
   return readdirSync(directory).reduce((sum, name) => sum + statSync(path.join(directory, name)).size, 0);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 if (import.meta.main) console.log(JSON.stringify(await run()));

@@ -4,6 +4,7 @@
  * Exit code 0 only if every target is met.
  */
 import type { BenchResult } from './result.ts';
+import { MOST } from './result.ts';
 
 type Run = (report: Report) => Promise<BenchResult>;
 
@@ -16,6 +17,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     log: () => import('./log.ts'),
     load: () => import('./load.ts'),
     million: () => import('./million.ts'),
+    kafka: () => import('./kafka.ts'),
   },
   drill: {
     crash: () => import('./drills/crash.ts'),
@@ -41,10 +43,9 @@ function printTable({ figures, ratios, targets }: BenchResult): void {
   const rows = Object.entries({ ...figures, ...ratios });
   const width = Math.max(...rows.map(([row]) => row.length));
   for (const [row, value] of rows) {
-    const target = targets[row];
     const shown = Number.isInteger(value) ? String(value) : value.toFixed(2);
-    process.stderr.write(
-      `  ${row.padEnd(width)}  ${shown.padStart(12)}${target === undefined ? '' : `  (target ${target})`}\n`,
-    );
+    const target = targets[row] ?? targets[MOST + row];
+    const aim = target === undefined ? '' : `  (target ${row in targets ? '' : 'at most '}${target})`;
+    process.stderr.write(`  ${row.padEnd(width)}  ${shown.padStart(12)}${aim}\n`);
   }
 }

@@ -1,7 +1,8 @@
 /** The load: connections that each send a request, wait for the reply, and send the next. */
 import net from 'node:net';
+import { quantile } from '../statistics.ts';
 import type { LoadOrder, LoadReport, Workload } from './messages.ts';
-import { BATCH_EVENTS, CONNECTIONS } from './messages.ts';
+import { BATCH_EVENTS } from './messages.ts';
 
 /** Different requests that take turns; enough that no cache of the server holds them all. */
 const DISTINCT = 4096;
@@ -29,12 +30,20 @@ function requests(workload: Workload): Buffer[] {
   });
 }
 
-async function run({ host, port, workload, warmUpMs, measureMs }: LoadOrder): Promise<LoadReport> {
+/** A server that ends a connection after some requests, as Tomcat does, says so in its last reply. */
+const LAST_REPLY = 'Connection: close';
+/** Where the class of the status stands in a reply: after `HTTP/1.1 `. */
+const STATUS_AT = 9;
+const SUCCESS = '2'.charCodeAt(0);
+const LOOK_MS = 10;
+
+async function run(order: LoadOrder): Promise<LoadReport> {
+  const { host, port, workload, connections, warmUpRequests = 0, warmUpMs, measureMs } = order;
   const messages = requests(workload);
   const latencies: number[] = [];
-  const sockets: net.Socket[] = [];
   let [next, acknowledged, refused, measuring, stopping] = [0, 0, 0, false, false];
 
+  /** Resolves when the load stops; a connection that the server ends is followed by another. */
   const open = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = net.connect({ host, port, noDelay: true });
@@ -47,17 +56,18 @@ async function run({ host, port, workload, warmUpMs, measureMs }: LoadOrder): Pr
       // One request at a time, and replies so short that each comes in one piece.
       socket.on('data', (chunk: Buffer) => {
         if (measuring) latencies.push(performance.now() - sentAt);
-        if (chunk.toString('latin1', 9, 12) === '204') acknowledged++;
+        if (chunk[STATUS_AT] === SUCCESS) acknowledged++;
         else refused++;
         if (stopping) socket.end(resolve);
+        else if (chunk.includes(LAST_REPLY)) socket.end(() => open().then(resolve, reject));
         else send();
       });
       socket.on('error', reject);
-      sockets.push(socket);
     });
 
-  const all = Promise.all(Array.from({ length: CONNECTIONS }, open));
-  await sleep(warmUpMs);
+  const all = Promise.all(Array.from({ length: connections }, open));
+  const warm = performance.now() + warmUpMs;
+  while (performance.now() < warm || acknowledged + refused < warmUpRequests) await sleep(LOOK_MS);
   process.send?.('started');
   measuring = true;
   const start = performance.now();
@@ -68,10 +78,9 @@ async function run({ host, port, workload, warmUpMs, measureMs }: LoadOrder): Pr
   stopping = true;
   await all;
   latencies.sort((a, b) => a - b);
-  const quantile = (q: number) => latencies[Math.floor(q * latencies.length)] ?? 0;
   return {
     ...{ requests: latencies.length, seconds, acknowledged, refused },
-    ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) },
+    ...{ p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) },
   };
 }
 

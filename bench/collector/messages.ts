@@ -4,12 +4,15 @@ export type Workload = 'select' | 'batch';
 
 /** Events in one request of the workload `batch`. */
 export const BATCH_EVENTS = 100;
-export const CONNECTIONS = 64;
 
 export interface LoadOrder {
   readonly host: string;
   readonly port: number;
   readonly workload: Workload;
+  /** Each sends its next request when the last one is answered. */
+  readonly connections: number;
+  /** Answers to wait for before the measuring begins, and the least time. */
+  readonly warmUpRequests?: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -20,9 +23,9 @@ export interface LoadReport {
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** All 204s since the first request, warm-up included. */
+  /** All 2xx since the first request, warm-up included. */
   readonly acknowledged: number;
-  /** Replies that were no 204. */
+  /** Replies that were no 2xx. */
   readonly refused: number;
 }
 

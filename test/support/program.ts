@@ -127,6 +127,10 @@ export class Program {
     return (await response.json()) as Status;
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** The most memory that the process ever held, in MiB (VmHWM of proc(5)). */
   peakRssMb(): number {
     const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')) ?? [];
