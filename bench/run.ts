@@ -18,6 +18,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     load: () => import('./load.ts'),
     million: () => import('./million.ts'),
     kafka: () => import('./kafka.ts'),
+    peer: () => import('./peer.ts'),
   },
   drill: {
     crash: () => import('./drills/crash.ts'),

@@ -63,14 +63,25 @@ export interface ProducerFigures {
   readonly p99LatencyMs: number;
 }
 
-/** How fast Java's own producer fills a topic with records of this size, as fast as it can. */
+interface ProducerLoad {
+  /** As many are sent and measured, */
+  readonly records: number;
+  /** after as many that are not, since Java is slow until it has compiled. */
+  readonly warmUpRecords?: number;
+  /** The size of each, or a file with values, one a line, from which each is drawn. */
+  readonly values: { readonly bytes: number } | { readonly file: string };
+}
+
+/** How fast Java's own producer fills a topic, as fast as it can. */
 export async function producerPerformance(
   brokers: readonly string[],
   topic: string,
-  { records, recordBytes, ...tool }: Tool & { readonly records: number; readonly recordBytes: number },
+  { records, warmUpRecords = 0, values, ...tool }: Tool & ProducerLoad,
 ): Promise<ProducerFigures> {
   const which = ['--bootstrap-server', brokers.join(','), '--topic', topic];
-  const load = ['--num-records', String(records), '--record-size', String(recordBytes), '--throughput', '-1'];
+  const what = 'file' in values ? ['--payload-file', values.file] : ['--record-size', String(values.bytes)];
+  const warmUp = warmUpRecords > 0 ? ['--warmup-records', String(warmUpRecords)] : [];
+  const load = ['--num-records', String(warmUpRecords + records), '--throughput', '-1', ...what, ...warmUp];
   const printed = await runTool('ProducerPerformance', [...which, ...load], tool, FAST, MEASUREMENT_MS);
   const summary =
     printed
@@ -79,7 +90,7 @@ export async function producerPerformance(
       .findLast((line) => line.includes('99th')) ?? '';
   const figure = (pattern: RegExp) => numberIn(summary, pattern, printed);
   return {
-    records: figure(/(\d+) records sent/),
+    records: figure(/(\d+) (?:steady state )?records sent/),
     recordsPerSecond: figure(/([\d.]+) records\/sec/),
     averageLatencyMs: figure(/([\d.]+) ms avg latency/),
     p50LatencyMs: figure(/(\d+) ms 50th/),
