@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
+import { Admin } from '@platformatic/kafka';
 import type { KafkaLogConfig } from '../../src/log/kafka/config.ts';
 import { FETCH_BYTES, fetchRequest } from '../../src/log/kafka/fetch.ts';
 import { openKafkaLog } from '../../src/log/kafka/open.ts';
@@ -288,4 +289,23 @@ kafkaTest('partitions that are added later, and topics that are made later, are 
   await log.producer().send({ topic: late, partition: 1 }, numbered(0, 3));
   assert.deepEqual(texts(await member.take(3)), range(0, 3));
   assert.ok(!member.events.includes('revoked'), 'what it had stayed');
+});
+
+kafkaTest('a topic that is made anew under its name is read from its start', async (kafka, t) => {
+  const log = open(t, kafka.brokers);
+  const topic = await newTopic(log);
+  const producer = log.producer();
+  const member = await join(t, log, newGroup(), topic);
+  await producer.send({ topic, partition: 0 }, numbered(0, 10));
+  assert.deepEqual(texts(await member.take(10)), range(0, 10));
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...kafka.brokers] });
+  t.after(() => admin.close());
+  await admin.deleteTopics({ topics: [topic] });
+  await until('it is gone', async () => !(await log.admin.topics()).some(({ name }) => name === topic));
+  await log.admin.createTopic(topic, { partitions: 1 });
+  await producer.send({ topic, partition: 0 }, numbered(50, 3));
+  assert.deepEqual(texts(await member.take(3)), range(50, 3));
+  // Who listened was told that what came before is over: by a loss, or by letting go of what was gone.
+  assert.deepEqual(member.events.at(-1), 'assigned');
+  assert.equal(member.events.filter((event) => event === 'assigned').length, 2);
 });

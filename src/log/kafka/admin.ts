@@ -51,11 +51,14 @@ export class KafkaAdmin implements Admin {
     if (!TOPIC_NAME.test(name)) {
       throw logErrors.TOPIC_NAME_INVALID(`${JSON.stringify(name.slice(0, 300))} is no name for a topic`);
     }
+    let isOurs = false;
     return this.#cluster.persist({}, async (remainingMs) => {
       await this.#cluster.refresh([name], remainingMs);
       const existing = this.#cluster.topic(name);
-      if (existing?.leaders.every((leader) => leader)) return describe(name, existing);
+      if (existing && (!isOurs || existing.leaders.every((leader) => leader))) return describe(name, existing);
       if (!existing) await this.#create(name, options, remainingMs);
+      // One that was just made is of use when every partition has a leader.
+      isOurs = true;
       throw logErrors.LOG_UNAVAILABLE(`topic ${name} has no leaders yet`);
     });
   }

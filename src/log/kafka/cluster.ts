@@ -182,7 +182,7 @@ export class Cluster {
           node === undefined
             ? await this.#bootstrap[way - nodes.length]!.request(timeoutMs, apis.metadata, names, false, false)
             : await this.#metadata.request(node, timeoutMs, apis.metadata, names, false, false);
-        this.#learn(answer);
+        this.#learn(answer, topics === undefined);
         // From here on the brokers themselves are asked: these were addresses to find them by.
         if (node === undefined) {
           this.#bootstrap[way - nodes.length]!.destroy();
@@ -197,13 +197,14 @@ export class Cluster {
     throw failure;
   }
 
-  #learn(answer: MetadataAnswer): void {
+  #learn(answer: MetadataAnswer, isAll: boolean): void {
     this.#id = answer.clusterId ?? this.#id;
     this.#controller = answer.controllerId;
     this.#nodes.clear();
     for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port });
-    for (const { errorCode, name, topicId, partitions } of answer.topics) {
-      if (!name) continue;
+    if (isAll) this.#topics.clear();
+    for (const { errorCode, name, topicId, isInternal, partitions } of answer.topics) {
+      if (!name || isInternal) continue;
       if (errorCode !== NO_ERROR) {
         this.#topics.delete(name);
         const error = errorOf(errorCode, `topic ${name}`);

@@ -34,7 +34,7 @@ export interface MembershipEvents {
 }
 
 /** How a generation ends for a member. */
-type Ending = 'rebalance' | 'fenced' | 'left';
+type Ending = 'rebalance' | 'replaced' | 'fenced' | 'left';
 
 /**
  * A member of a consumer group. Rebalances are cooperative: only what goes to another member is let
@@ -108,7 +108,7 @@ export class Membership {
 
   /** Gives up all partitions, as they mean something else now, and joins again. */
   startOver(): void {
-    this.#endGeneration('fenced');
+    this.#endGeneration('replaced');
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
@@ -164,7 +164,9 @@ export class Membership {
         failingSince = undefined;
         backoff.reset();
         this.#joined.resolve();
-        if ((await this.#stay(assignment)) === 'fenced') this.#giveUp();
+        const ending = await this.#stay(assignment);
+        if (ending === 'replaced') this.#loseAll();
+        if (ending === 'fenced') this.#giveUp();
       } catch (error) {
         if (this.#left.signal.aborted) return;
         if (error instanceof MillraceError && error.code === 'PARTITION_NOT_OWNED') {
@@ -189,6 +191,10 @@ export class Membership {
   /** The group has given us up, or we it: what was ours is lost, and we come as someone new. */
   #giveUp(): void {
     this.#committer = { generation: NO_GENERATION, memberId: '' };
+    this.#loseAll();
+  }
+
+  #loseAll(): void {
     const lost = [...this.#owned.values()];
     this.#owned.clear();
     if (lost.length > 0) this.#events.lost(lost);
