@@ -79,10 +79,6 @@ export class Program {
     }
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
   /** SIGKILL, at once. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
