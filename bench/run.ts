@@ -23,6 +23,8 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
   drill: {
     crash: () => import('./drills/crash.ts'),
     burst: () => import('./drills/burst.ts'),
+    outage: () => import('./drills/outage.ts'),
+    rebalance: () => import('./drills/rebalance.ts'),
   },
 };
 
