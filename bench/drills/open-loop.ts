@@ -5,7 +5,8 @@ import { acknowledgedIn, Client, sampleEvent } from '../../test/support/client.t
 
 /** Events in one request. */
 const BATCH = 20;
-const CONNECTIONS = 32;
+/** An open loop has no use for a bound; this one is beyond what a few seconds without an answer take. */
+const CONNECTIONS = 4_096;
 /** How often the pacer looks at the clock. */
 const TICK_MS = 10;
 
@@ -35,7 +36,7 @@ export class Phase {
 export class OpenLoop {
   readonly sent = new Set<string>();
   readonly acknowledged = new Set<string>();
-  /** Events turned away with `Retry-After`, turned away without, and those whose connection broke. */
+  /** Events turned away, or uncertain, by an answer that says so; by one that does not; and those without an answer. */
   shed = 0;
   shedWithoutWord = 0;
   unanswered = 0;
@@ -119,7 +120,7 @@ export class OpenLoop {
     for (const id of acknowledged) this.acknowledged.add(id);
     const others = ids.length - acknowledged.length;
     if (!answer) this.unanswered += others;
-    else if (answer.retryAfter !== undefined) this.shed += others;
+    else if (answer.retryAfter !== undefined || answer.results) this.shed += others;
     else this.shedWithoutWord += others;
     return acknowledged.length;
   }

@@ -36,6 +36,12 @@ interface Addresses {
 /** Programs that share a directory write a configuration each. */
 let started = 0;
 
+/** Processes that run: none of them outlives this one. */
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 /** The real program in a process of its own, on free ports. */
 export class Program {
   /** Empty for `load`, which has none. */
@@ -67,6 +73,8 @@ export class Program {
     const set = settings.flatMap((setting) => ['--set', setting]);
     const words = [...before, process.execPath, COMMAND, command, '--json', '--config', file, ...set];
     const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+    living.add(child);
+    child.once('exit', () => living.delete(child));
     try {
       const [line] = await Promise.race([
         once(createInterface({ input: child.stdout! }), 'line', { signal: AbortSignal.timeout(START_MS) }),

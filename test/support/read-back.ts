@@ -48,3 +48,13 @@ export function compare(acknowledged: ReadonlySet<string>, sent: ReadonlySet<str
     stored: copies.size,
   };
 }
+
+/** How many of the ids at least one of the stores lacks. */
+export function missingIn(ids: ReadonlySet<string>, stores: readonly Copies[]): number {
+  return [...ids].filter((id) => stores.some((store) => !store.has(id))).length;
+}
+
+/** How many copies a store has beyond those in the log: records that it stored more than once. */
+export function copiesBeyond(store: Copies, log: Copies): number {
+  return [...store].reduce((sum, [id, copies]) => sum + Math.max(0, copies - (log.get(id) ?? 0)), 0);
+}

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Accounting } from '../../../src/operations/status.ts';
 import { KafkaView } from '../../../test/support/kafka-view.ts';
 import { Program } from '../../../test/support/program.ts';
-import type { Comparison, Copies } from '../../../test/support/read-back.ts';
-import { compare, idsInFiles, idsInTable } from '../../../test/support/read-back.ts';
+import type { Comparison } from '../../../test/support/read-back.ts';
+import { compare, copiesBeyond, idsInFiles, idsInTable, missingIn } from '../../../test/support/read-back.ts';
 import { until } from '../../../test/support/until.ts';
 import type { Report } from '../../run.ts';
 import type { Phase } from '../open-loop.ts';
@@ -18,6 +18,7 @@ const GROUPS = ['connect-files', 'connect-search'];
 const RECOVERY_MS = 600_000;
 /** How often the program and Kafka are looked at: seldom enough not to be part of the load. */
 const LOOK_MS = 250;
+const BETWEEN_MS = 500;
 /** How long the load goes on after the spool is drained. */
 const AFTER_SECONDS = 2;
 /** Beyond `collector.deliveryTimeout` everyone knows that the log is away. */
@@ -64,7 +65,7 @@ export async function runScenario(
   report: Report,
 ): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
-  const setting = await startSetting(scenario, directory);
+  const setting = await startSetting(scenario);
   stack.defer(() => setting.close());
   if (scenario.fault === 'away_at_start') await setting.breakLog();
 
@@ -82,6 +83,9 @@ export async function runScenario(
     await warmUp(load, timing);
     before = load.begin();
     await delay(timing.beforeSeconds * 1000);
+    // What is asked now may be under way when the log goes, and belongs to neither phase.
+    load.begin();
+    await delay(BETWEEN_MS);
     await setting.breakLog();
   }
   report(`${scenario.name}: the log is away (${scenario.fault}) for ${scenario.outageSeconds} s`);
@@ -125,7 +129,7 @@ export async function runScenario(
   await load.stop();
 
   const accounting = await settledAccounting(collector());
-  const view = new KafkaView(setting.brokers);
+  const view = new KafkaView(setting.plainBrokers);
   stack.defer(() => view.close());
   await until('all is loaded', () => isLoaded(view), RECOVERY_MS, LOOK_MS);
   const peakRssMb = collector().peakRssMb();
@@ -151,7 +155,7 @@ export async function runScenario(
     files: compare(load.acknowledged, load.sent, stores.files),
     table: compare(load.acknowledged, load.sent, stores.table),
     missing: missingIn(load.acknowledged, Object.values(stores)),
-    filesBeyondLog: beyond(stores.files, stores.log),
+    filesBeyondLog: copiesBeyond(stores.files, stores.log),
   };
 }
 
@@ -196,12 +200,4 @@ async function isLoaded(view: KafkaView): Promise<boolean> {
   const end = await view.end(TOPICS);
   const committed = await Promise.all(GROUPS.map((group) => view.committed(group, TOPICS)));
   return committed.every((position) => position === end);
-}
-
-function missingIn(acknowledged: ReadonlySet<string>, stores: readonly Copies[]): number {
-  return [...acknowledged].filter((id) => stores.some((store) => !store.has(id))).length;
-}
-
-function beyond(store: Copies, log: Copies): number {
-  return [...store].reduce((sum, [id, copies]) => sum + Math.max(0, copies - (log.get(id) ?? 0)), 0);
 }
