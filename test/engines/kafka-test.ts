@@ -29,15 +29,22 @@ export function kafkaTest(name: string, ...rest: [Body] | [KafkaOptions, Body]):
 }
 
 /** The cluster for a test that is written without {@link kafkaTest}; `undefined` where the test was skipped. */
-export async function kafkaOrSkip(t: TestContext, options?: KafkaOptions): Promise<KafkaCluster | undefined> {
-  try {
+export function kafkaOrSkip(t: TestContext, options?: KafkaOptions): Promise<KafkaCluster | undefined> {
+  return orSkip(t, async () => {
     if (!options) {
       shared ??= startKafka();
-      return await shared;
+      return shared;
     }
     const cluster = await startKafka(options);
     t.after(() => cluster.close());
     return cluster;
+  });
+}
+
+/** What `work` resolves to, which starts the Kafka that it needs; `undefined` where the test was skipped. */
+export async function orSkip<T>(t: TestContext, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
   } catch (error) {
     if (process.env['CI'] === 'true' || !(error instanceof EngineUnavailable)) throw error;
     process.stderr.write(`SKIPPED, no Kafka runs here: ${t.name}\n${error.message}\n`);
