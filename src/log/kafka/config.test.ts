@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readConfiguration } from '../../config/read.ts';
-import { checkKafkaConfig, kafkaLogConfig, parseBroker } from './config.ts';
+import { checkKafkaConfig, kafkaLogConfig, parseBroker, unsafeIn } from './config.ts';
 
 function read(text: string) {
   const { value, faults } = readConfiguration(kafkaLogConfig, text, {});
@@ -26,7 +26,6 @@ for (const [settings, fault] of [
   ['idempotent: true', /needs acks/],
   ['group: { sessionTimeout: 6s, heartbeatInterval: 3s }', /at most a third/],
   ['tls: { cert: c.pem }', /go together/],
-  ['sasl: { mechanism: PLAIN, username: u, password: p }', /set tls/],
   ['sasl: { username: u }', /needs sasl.username and sasl.password/],
   ['sasl: { username: u, password: p, token: t }', /are for sasl.mechanism OAUTHBEARER/],
   ['sasl: { mechanism: OAUTHBEARER }', /either sasl.token or sasl.tokenEndpoint/],
@@ -49,4 +48,15 @@ test('settings that belong together are taken', () => {
   ]) {
     assert.deepEqual(read(`brokers: ["k:1"]\n${settings}`), []);
   }
+});
+
+test('what the network could read or forge is warned of', () => {
+  const warnings = (settings: string) =>
+    unsafeIn(readConfiguration(kafkaLogConfig, `brokers: ["k:1"]\n${settings}`, {}).value).length;
+  assert.equal(warnings(''), 0);
+  assert.equal(warnings('sasl: { username: u, password: p }'), 0);
+  assert.equal(warnings('sasl: { mechanism: PLAIN, username: u, password: p }'), 1);
+  assert.equal(warnings('tls: {}\nsasl: { mechanism: PLAIN, username: u, password: p }'), 0);
+  assert.equal(warnings('tls: { rejectUnauthorized: false }'), 1);
+  assert.equal(warnings('tls: {}\nsasl: { mechanism: OAUTHBEARER, tokenEndpoint: "http://a/t" }'), 1);
 });

@@ -156,7 +156,7 @@ export function checkKafkaConfig(config: KafkaLogConfig): string[] {
   return [...faults, ...checkSasl(config)];
 }
 
-function checkSasl({ sasl, tls }: KafkaLogConfig): string[] {
+function checkSasl({ sasl }: KafkaLogConfig): string[] {
   if (!sasl) return [];
   const faults: string[] = [];
   const hasLogin = sasl.username !== undefined && sasl.password !== undefined;
@@ -173,8 +173,18 @@ function checkSasl({ sasl, tls }: KafkaLogConfig): string[] {
       faults.push('sasl.token, sasl.tokenEndpoint and sasl.scope are for sasl.mechanism OAUTHBEARER.');
     }
   }
-  if (sasl.mechanism === 'PLAIN' && !tls) {
-    faults.push('sasl.mechanism PLAIN sends the password as it is: set tls, or use SCRAM-SHA-512.');
-  }
   return faults;
+}
+
+/** What is allowed and yet unsafe on any network but a closed one; each is one sentence. */
+export function unsafeIn({ tls, sasl }: KafkaLogConfig): string[] {
+  const warnings: string[] = [];
+  if (sasl && !tls && ['PLAIN', 'OAUTHBEARER'].includes(sasl.mechanism)) {
+    warnings.push(`sasl.mechanism ${sasl.mechanism} without tls lets the network read the secret.`);
+  }
+  if (sasl?.tokenEndpoint?.startsWith('http:')) {
+    warnings.push('sasl.tokenEndpoint without https lets the network read the client secret.');
+  }
+  if (tls && !tls.rejectUnauthorized) warnings.push('tls.rejectUnauthorized: false lets anyone pose as a broker.');
+  return warnings;
 }

@@ -5,6 +5,7 @@ import type { Admin, Consumer, ConsumerOptions, Log, Position, Producer, RecordB
 import { KafkaAdmin } from './admin.ts';
 import { Cluster } from './cluster.ts';
 import type { KafkaLogConfig } from './config.ts';
+import { unsafeIn } from './config.ts';
 import { KafkaConsumer } from './consumer.ts';
 import { KafkaProducer } from './producer.ts';
 import { Reader } from './reader.ts';
@@ -36,6 +37,7 @@ class KafkaLog implements Log {
   #closing: Promise<void> | undefined;
 
   constructor({ topics, ...options }: OpenKafkaLogOptions) {
+    for (const warning of unsafeIn(options.config)) options.logger.warn({}, warning);
     this.#cluster = new Cluster(options);
     this.#topics = topics;
     this.#reader = new Reader(this.#cluster);

@@ -2,7 +2,7 @@ import type { NewRecord, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
 import * as apis from './apis.ts';
 import type { Sequence } from './batch.ts';
-import type { Connections } from './cluster.ts';
+import type { API } from './connection.ts';
 import {
   check,
   DUPLICATE_SEQUENCE_NUMBER,
@@ -24,6 +24,11 @@ const BROKEN: readonly number[] = [
   UNKNOWN_PRODUCER_ID,
 ];
 
+/** What asks a broker: see `Connections`. */
+interface Asking {
+  request<A extends unknown[], R>(node: number, timeoutMs: number, api: API<A, R>, ...args: A): Promise<R>;
+}
+
 interface Lane {
   readonly producerId: bigint;
   readonly epoch: number;
@@ -43,10 +48,10 @@ interface Lane {
  * and goes by the time of the records: events that are older than that can then come twice.
  */
 export class Sequences {
-  readonly #connections: Connections;
+  readonly #connections: Asking;
   readonly #lanes = new Map<string, Lane>();
 
-  constructor(connections: Connections) {
+  constructor(connections: Asking) {
     this.#connections = connections;
   }
 
