@@ -47,6 +47,8 @@ export class KafkaProducer implements Producer {
     this.#connections = cluster.connections();
     this.#configured = configured;
     this.#sequences = cluster.config.idempotent ? new Sequences(this.#connections) : undefined;
+    // Known before the first records come, if the cluster can be reached.
+    if (configured.size > 0) cluster.refresh([...configured.keys()]).catch(() => {});
   }
 
   partitionFor(topic: string, key?: Uint8Array): number {
