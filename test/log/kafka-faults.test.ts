@@ -5,6 +5,7 @@ import type { Log } from '../../src/log/log.ts';
 import type { KafkaCluster } from '../engines/kafka.ts';
 import { startKafka } from '../engines/kafka.ts';
 import { kafkaTest } from '../engines/kafka-test.ts';
+import { leaderOf } from '../engines/kafka-tools.ts';
 import { freePorts } from '../engines/ports.ts';
 import { FaultProxy } from '../engines/proxy.ts';
 import type { KafkaLogSettings } from '../support/kafka-log.ts';
@@ -187,3 +188,24 @@ kafkaTest('a leader that is killed is replaced by another broker', { nodes: 3 },
     return ends.every(({ partition, endOffset }) => next.get(partition) === endOffset);
   });
 });
+
+kafkaTest(
+  'a leader that stands still is replaced, and changes nothing when it wakes',
+  { nodes: 3 },
+  async (kafka, t) => {
+    const log = open(t, kafka.brokers, { config: { acks: 'all', idempotent: true } });
+    const topic = await newTopic(log, 2, 3);
+    const doubled = await writeWhile(log, topic, async (acknowledged) => {
+      const id = await leaderOf(kafka.plainBrokers, topic, 0);
+      const node = kafka.nodes.find((one) => one.id === id)!;
+      const before = acknowledged();
+      node.freeze();
+      try {
+        await until('the load goes on without it', () => acknowledged() > before + 500);
+      } finally {
+        node.thaw();
+      }
+    });
+    assert.equal(doubled, 0);
+  },
+);
