@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
@@ -66,6 +67,7 @@ class Program {
   readonly #halves: Halves;
   readonly #logger: Logger;
   readonly #data: string;
+  readonly #instance = randomUUID();
   readonly #stopping = new AbortController();
   #log: OpenLog | undefined;
   #connectors: readonly ConnectorHost[] = [];
@@ -103,7 +105,7 @@ class Program {
       },
       (error: unknown) => failure.resolve(error as Error),
     );
-    announce(this.#data, { pid: process.pid, operations });
+    announce(this.#data, { pid: process.pid, instance: this.#instance, operations });
     return { collector, operations, failed: failure.promise, stop: () => this.stop() };
   }
 
@@ -165,6 +167,7 @@ class Program {
     this.#operations = new OperationsHost({
       data: () => ({
         config: operations,
+        instance: this.#instance,
         connectors: Object.keys(connectors),
         searchFile: table && sqliteTablePath(table.sqlite, this.#data),
         log: log.share(),

@@ -23,6 +23,8 @@ const QUERY_DEADLINE_MS = 10_000;
 /** What the thread is started with; plain data. */
 export interface OperationsThreadData {
   readonly config: OperationsConfig;
+  /** Which start of the program this is. */
+  readonly instance: string;
   readonly connectors: readonly string[];
   /** The embedded table that can be searched, if there is one. */
   readonly searchFile: string | undefined;
@@ -68,6 +70,7 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
     clock: systemClock,
     logger: createLogger(data.logging).child({ part: 'operations' }),
     operations: {
+      instance: data.instance,
       status: () => channel.call('status', []),
       query,
       deadLetters,

@@ -4,6 +4,8 @@ import path from 'node:path';
 /** How another command finds the program that runs on a data directory. */
 export interface RunningProgram {
   readonly pid: number;
+  /** Made anew at each start: a process id and a port may both belong to another program by now. */
+  readonly instance: string;
   /** Base address of the operations API. */
   readonly operations: string;
 }
@@ -24,11 +26,11 @@ export function withdraw(dataDirectory: string): void {
  */
 export function findRunning(dataDirectory: string): RunningProgram | undefined {
   try {
-    const { pid, operations } = JSON.parse(
+    const { pid, instance, operations } = JSON.parse(
       readFileSync(path.join(dataDirectory, FILE), 'utf8'),
     ) as Partial<RunningProgram>;
-    if (typeof pid !== 'number' || typeof operations !== 'string') return undefined;
-    return isAlive(pid) ? { pid, operations } : undefined;
+    if (typeof pid !== 'number' || typeof instance !== 'string' || typeof operations !== 'string') return undefined;
+    return isAlive(pid) ? { pid, instance, operations } : undefined;
   } catch {
     return undefined;
   }

@@ -78,9 +78,11 @@ test('dead letters can be listed and replayed for a connector that is new in the
 test('a stale announcement does not lead to the program of other data', async (t) => {
   const { run, data } = commandLine(t);
   const asked: string[] = [];
+  let authorized = false;
   const other = createServer((request, response) => {
     asked.push(request.url ?? '');
-    response.setHeader('content-type', 'application/json').end('{"status":"up"}');
+    authorized ||= request.headers.authorization !== undefined;
+    response.setHeader('content-type', 'application/json').end('{"status":"up","instance":"other"}');
   });
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   t.after(() => other.close());
@@ -88,9 +90,19 @@ test('a stale announcement does not lead to the program of other data', async (t
   /** Above the largest process id that Linux gives (pid_max, 2^22). */
   const pid = 2 ** 22 + 1;
   const operations = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-  writeFileSync(path.join(data, 'running.json'), JSON.stringify({ pid, operations }));
+  const announce = (program: object) => writeFileSync(path.join(data, 'running.json'), JSON.stringify(program));
+  announce({ pid, instance: 'one', operations });
   assert.equal((await run('status')).code, 3);
   assert.deepEqual(asked, []);
+  // The process id and the port both belong to others by now.
+  announce({ pid: process.pid, instance: 'one', operations });
+  writeFileSync(
+    path.join(data, '..', 'millrace.yaml'),
+    JSON.stringify({ data, operations: { token: 'a-token-of-some-length' } }),
+  );
+  assert.equal((await run('status')).code, 3);
+  assert.deepEqual(asked, ['/health']);
+  assert.equal(authorized, false, 'a stranger is not told the token');
 });
 
 test('a wrong call is told from a wrong word', async (t) => {

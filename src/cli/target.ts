@@ -39,8 +39,18 @@ export async function requireProgram(loaded: LoadedConfiguration): Promise<Progr
 async function findProgram({ configuration }: LoadedConfiguration): Promise<ProgramClient | undefined> {
   const running = findRunning(path.resolve(configuration.data));
   if (!running) return undefined;
-  const client = new ProgramClient(running.operations, configuration.operations.token);
-  return (await client.isAlive()) ? client : undefined;
+  if ((await instanceAt(running.operations)) !== running.instance) return undefined;
+  return new ProgramClient(running.operations, configuration.operations.token);
+}
+
+/** Which start of the program answers at an address. It is asked without the token: a stranger may have the port now. */
+async function instanceAt(base: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`${base}/health`, { signal: AbortSignal.timeout(ALIVE_MS) });
+    return ((await response.json()) as { instance?: string }).instance;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Throws NOT_REACHABLE where nothing was ever stored: a question must not make a data directory. */
@@ -76,18 +86,6 @@ export class ProgramClient implements Target {
   constructor(base: string, token: string | undefined) {
     this.#base = base;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  }
-
-  async isAlive(): Promise<boolean> {
-    try {
-      const response = await fetch(`${this.#base}/health`, {
-        headers: this.#headers,
-        signal: AbortSignal.timeout(ALIVE_MS),
-      });
-      return response.ok;
-    } catch {
-      return false;
-    }
   }
 
   status(): Promise<Status> {

@@ -231,7 +231,10 @@ export const tailQuery = Type.Object(
 
 /** What is no JSON. */
 export const text = Type.String();
-export const healthReply = Type.Object({ status: Type.Literal('up') });
+export const healthReply = Type.Object({
+  status: Type.Literal('up'),
+  instance: Type.String({ description: 'Which start of the program this is; another one has another' }),
+});
 export const errorReply = Type.Object(
   { error: Type.Object({ code: Type.String(), message: Type.String(), help: Type.String() }) },
   { description: 'What went wrong, and what to do about it' },

@@ -4,6 +4,8 @@ import type { Status } from './status.ts';
 
 /** Everything that the operations server shows or changes; the application provides it. */
 export interface Operations {
+  /** Which start of the program this is; another one has another. */
+  readonly instance: string;
   status(): Promise<Status>;
   /** The configured store that can be searched; `undefined` if there is none. */
   readonly query: EventQuery | undefined;

@@ -10,6 +10,7 @@ const errors = defineErrors({
 
 /** A program whose every answer the test holds in its hands. */
 export class FakeOperations implements Operations {
+  readonly instance = 'fake';
   current: Status = statusAt(Date.UTC(2026, 10, 22, 12));
   /** Replaces the answer to a status, to make it fail or hang. */
   readStatus: () => Promise<Status> = async () => this.current;

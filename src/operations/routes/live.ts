@@ -9,7 +9,7 @@ import type { TailStreams } from '../tail-stream.ts';
 import { parseTime } from '../times.ts';
 
 export interface LiveRoutes {
-  readonly operations: Pick<Operations, 'status' | 'tail'>;
+  readonly operations: Pick<Operations, 'instance' | 'status' | 'tail'>;
   readonly questions: Questions;
   readonly statusStream: StatusStream;
   readonly tails: TailStreams;
@@ -24,7 +24,7 @@ export function registerLiveRoutes(server: Server, routes: LiveRoutes): void {
   server.get(
     '/health',
     { schema: { tags, summary: 'Whether the operations server is up', response: { 200: healthReply, ...errors } } },
-    async () => ({ status: 'up' }) as const,
+    async () => ({ status: 'up', instance: operations.instance }) as const,
   );
 
   server.get(
