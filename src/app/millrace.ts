@@ -105,7 +105,10 @@ class Program {
       },
       (error: unknown) => failure.resolve(error as Error),
     );
-    announce(this.#data, { pid: process.pid, instance: this.#instance, operations });
+    announce(this.#data, {
+      ...{ pid: process.pid, instance: this.#instance, operations },
+      ...{ collects: collect, loads: load },
+    });
     return { collector, operations, failed: failure.promise, stop: () => this.stop() };
   }
 
@@ -125,7 +128,7 @@ class Program {
     await step('operations', operations && (() => operations.close(STOP.operations)));
     await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
     await step('log', log && (() => log.close()));
-    if (log) withdraw(this.#data);
+    if (log) withdraw(this.#data, process.pid);
     return unsafe ?? 0;
   }
 

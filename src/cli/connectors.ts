@@ -16,7 +16,7 @@ export const connectors: Command = {
     if (word !== undefined && (!action || name === undefined)) {
       throw cliErrors.USAGE(`millrace connectors: write "pause NAME", "resume NAME" or "restart NAME".`);
     }
-    const program = await requireProgram(loadValid());
+    const program = await requireProgram(loadValid(), 'loads');
     if (action && name !== undefined) {
       await program.control(name, action);
       if (output.json) output.value({ connector: name, action });

@@ -126,7 +126,7 @@ async function checkKafka({ configuration }: LoadedConfiguration): Promise<Findi
 async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
   const { configuration } = loaded;
   const data = path.resolve(configuration.data);
-  if (findRunning(data)) {
+  if (findRunning(data).length > 0) {
     try {
       const { connectors, collector } = await (await requireProgram(loaded)).status();
       return [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -86,14 +86,17 @@ test('a stale announcement does not lead to the program of other data', async (t
   });
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   t.after(() => other.close());
-  mkdirSync(data, { recursive: true });
+  const running = path.join(data, 'running');
+  mkdirSync(running, { recursive: true });
   /** Above the largest process id that Linux gives (pid_max, 2^22). */
   const pid = 2 ** 22 + 1;
   const operations = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-  const announce = (program: object) => writeFileSync(path.join(data, 'running.json'), JSON.stringify(program));
+  const announce = (program: { pid: number; instance: string; operations: string }) =>
+    writeFileSync(path.join(running, `${program.pid}.json`), JSON.stringify(program));
   announce({ pid, instance: 'one', operations });
   assert.equal((await run('status')).code, 3);
   assert.deepEqual(asked, []);
+  assert.deepEqual(readdirSync(running), [], 'a process that is gone is forgotten');
   // The process id and the port both belong to others by now.
   announce({ pid: process.pid, instance: 'one', operations });
   writeFileSync(

@@ -29,18 +29,24 @@ export async function openTarget(loaded: LoadedConfiguration): Promise<Target> {
   return (await findProgram(loaded)) ?? (await openData(loaded));
 }
 
-/** The running program, or NOT_REACHABLE. */
-export async function requireProgram(loaded: LoadedConfiguration): Promise<ProgramClient> {
-  const program = await findProgram(loaded);
+/** A program that runs on the configured data and does this half of the work, or NOT_REACHABLE. */
+export async function requireProgram(loaded: LoadedConfiguration, half?: 'collects' | 'loads'): Promise<ProgramClient> {
+  const program = await findProgram(loaded, half);
   if (program) return program;
-  throw cliErrors.NOT_REACHABLE(`No program runs on ${path.resolve(loaded.configuration.data)}.`);
+  const which = half === undefined ? 'No program' : `No program that ${half}`;
+  throw cliErrors.NOT_REACHABLE(`${which} runs on ${path.resolve(loaded.configuration.data)}.`);
 }
 
-async function findProgram({ configuration }: LoadedConfiguration): Promise<ProgramClient | undefined> {
-  const running = findRunning(path.resolve(configuration.data));
-  if (!running) return undefined;
-  if ((await instanceAt(running.operations)) !== running.instance) return undefined;
-  return new ProgramClient(running.operations, configuration.operations.token);
+async function findProgram(
+  { configuration }: LoadedConfiguration,
+  half?: 'collects' | 'loads',
+): Promise<ProgramClient | undefined> {
+  for (const running of findRunning(path.resolve(configuration.data))) {
+    if (half !== undefined && !running[half]) continue;
+    if ((await instanceAt(running.operations)) !== running.instance) continue;
+    return new ProgramClient(running.operations, configuration.operations.token);
+  }
+  return undefined;
 }
 
 /** Which start of the program answers at an address. It is asked without the token: a stranger may have the port now. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { findRunning } from '../../src/app/running.ts';
 import { kafkaTest } from '../engines/kafka-test.ts';
 import { Client, sampleEvent } from '../support/client.ts';
 import { Program } from '../support/program.ts';
@@ -50,7 +51,12 @@ kafkaTest(
     await until('everything is loaded', async () =>
       (await loaders[0]!.status()).connectors.every(({ lag }) => lag === 0),
     );
+    assert.deepEqual(
+      findRunning(collect.data).map(({ collects, loads }) => ({ collects, loads })),
+      [{ collects: true, loads: false }, ...loaders.map(() => ({ collects: false, loads: true }))],
+    );
     assert.equal(await collect.stop(), 0);
+    assert.equal(findRunning(collect.data).length, loaders.length);
     for (const loader of loaders) assert.equal(await loader.stop(), 0);
     for (const copies of [await idsInFiles(collect.data), idsInTable(collect.data)]) {
       const { lost, unexpected } = compare(acknowledged, sent, copies);
