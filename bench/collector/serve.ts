@@ -19,7 +19,13 @@ const producer: Producer = {
 
 const intake = new Delivery({
   producer,
-  config: { bufferBytes: 32 * 2 ** 20, linger: 4, batchBytes: 256 * 2 ** 10, batchRecords: 2000 },
+  config: {
+    bufferBytes: 32 * 2 ** 20,
+    linger: 4,
+    batchBytes: 256 * 2 ** 10,
+    batchRecords: 2000,
+    spool: { bytes: 2 ** 30, after: 1_000 },
+  },
   acknowledge: 'received',
   deliveryTimeoutMs: 5_000,
   clock: systemClock,

@@ -54,6 +54,7 @@ export function judgeInput(input: EventInput, raw: string, stamp: Stamp, pipelin
 
 const FAULT_OF_CAUSE: Readonly<Record<RefusalCause, RequestFault>> = {
   buffer_full: 'BUFFER_FULL',
+  spool_full: 'SPOOL_FULL',
   stopping: 'STOPPING',
   log_away: 'LOG_AWAY',
 };

@@ -60,12 +60,14 @@ const time = section(
 export const collectorConfig = section(
   {
     listen: address({ description: 'Address and port; port 0 picks a free one', default: '0.0.0.0:8080' }),
-    acknowledge: oneOf(['received', 'delivered'], {
-      description: 'Answer when the event is in the buffer, or when the log has it',
+    acknowledge: oneOf(['received', 'spooled', 'delivered'], {
+      description:
+        "Answer when the event is in the buffer, on the collector's disk (fsynced), or when the log has it; with the embedded log, spooled is delivered",
       default: 'received',
     }),
     deliveryTimeout: duration({
-      description: 'How long a client that waits for delivery waits before the answer is 503',
+      description:
+        'How long a client waits, at spooled and delivered, before the answer is 503; the event may still arrive',
       default: 5 * SECOND,
       minimum: 1,
     }),

@@ -131,6 +131,12 @@ const FAULTS = {
     message: 'The collector is full.',
     help: 'Send again after Retry-After, with the same ids.',
   },
+  SPOOL_FULL: {
+    status: 503,
+    decision: 'retry',
+    message: 'The log cannot be reached, and the spool of the collector is full.',
+    help: 'Send again after Retry-After, with the same ids; raise delivery.spool.bytes to bridge longer outages.',
+  },
   STOPPING: {
     status: 503,
     decision: 'retry',
@@ -187,6 +193,7 @@ export const collectorErrors = defineErrors({
 /** What turns requests away although nothing is wrong with them: counted apart from refusals. */
 export const SHED_CAUSES = {
   BUFFER_FULL: 'buffer_full',
+  SPOOL_FULL: 'spool_full',
   STOPPING: 'stopping',
   LOG_AWAY: 'log_away',
   DELIVERY_UNCERTAIN: 'delivery_uncertain',

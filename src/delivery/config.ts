@@ -1,6 +1,22 @@
 import type { Static } from '../config/fields.ts';
 import { bytes, duration, integer, section } from '../config/fields.ts';
 
+const spool = section(
+  {
+    bytes: bytes({
+      description: 'Most bytes of events on the disk of a collector, waiting for a log that is away; then 503',
+      default: 2 ** 30,
+      minimum: 2 ** 20,
+    }),
+    after: duration({
+      description: 'How long the log may take for a batch before events go to the spool instead',
+      default: 1000,
+      minimum: 10,
+    }),
+  },
+  { description: 'Where events wait on disk while the log is slow or away' },
+);
+
 export const deliveryConfig = section(
   {
     bufferBytes: bytes({
@@ -15,6 +31,7 @@ export const deliveryConfig = section(
     }),
     batchBytes: bytes({ description: 'Largest batch sent to the log', default: 256 * 2 ** 10, minimum: 1024 }),
     batchRecords: integer({ description: 'Most events in a batch sent to the log', default: 2000, minimum: 1 }),
+    spool,
   },
   { description: 'The way from the collector to the log' },
 );

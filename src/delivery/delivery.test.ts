@@ -18,7 +18,7 @@ function setUp(change: Partial<DeliveryOptions> = {}, bufferBytes = MIB) {
   const producer = new FakeProducer();
   const delivery = new Delivery({
     producer,
-    config: { bufferBytes, linger: 4, batchBytes: 64 * 1024, batchRecords: 100 },
+    config: { bufferBytes, linger: 4, batchBytes: 64 * 1024, batchRecords: 100, spool: { bytes: MIB, after: 1_000 } },
     acknowledge: 'received',
     deliveryTimeoutMs: 5000,
     clock,

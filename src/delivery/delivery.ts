@@ -1,141 +1,175 @@
-import { COLLECTOR_DEAD_LETTERS, toDeadLetter } from '../log/dead-letter.ts';
+import { COLLECTOR_DEAD_LETTERS } from '../log/dead-letter.ts';
 import type { Appended, NewRecord, Producer, TopicPartition } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
-import { Backoff } from '../support/backoff.ts';
 import type { Clock } from '../support/clock.ts';
-import { decisionOf, MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { Acknowledgement } from './acknowledgements.ts';
 import { Acknowledgements } from './acknowledgements.ts';
+import { EVENT_OVERHEAD_BYTES } from './batch.ts';
 import type { DeliveryConfig } from './config.ts';
-import type { Admission, Intake, OutgoingEvent, Readiness } from './intake.ts';
+import { deadLetterEvent, wasAccepted } from './dead-letters.ts';
+import type { Admission, Intake, OutgoingEvent, Readiness, RefusalCause } from './intake.ts';
+import type { LaneHost } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { Totals } from './ledger.ts';
+import { Ledger } from './ledger.ts';
+import type { LiveQueueEvents } from './live-queue.ts';
+import { LiveQueue } from './live-queue.ts';
+import { Spiller } from './spiller.ts';
+import type { Spool } from './spool.ts';
+import { SPOOLED_OVERHEAD_BYTES } from './spool.ts';
+
+/** `received`: in the buffer; `spooled`: on this machine's disk, fsynced; `delivered`: acknowledged by the log. */
+export type AcknowledgeLevel = 'received' | 'spooled' | 'delivered';
 
 export interface DeliveryOptions {
   readonly producer: Producer;
   readonly config: DeliveryConfig;
-  /** `received`: an event counts as taken when it is in the buffer; `delivered`: when the log has it. */
-  readonly acknowledge: 'received' | 'delivered';
-  /** Longest wait for the log at `delivered`, in milliseconds. */
+  /** When an event counts as taken. Without a spool, `spooled` is `delivered`. */
+  readonly acknowledge: AcknowledgeLevel;
+  /** Longest wait at `spooled` and `delivered`, in milliseconds. */
   readonly deliveryTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Told where events now stand in the log. */
+  /** Where events wait while the log is away; left out, they wait in memory. */
+  readonly spool?: Spool;
+  /** Where events are counted; that of the spool if there is one. */
+  readonly ledger?: Ledger;
+  /** Told where events now stand in the log; not of those that come from a spool. */
   readonly onDelivered?: (to: TopicPartition, appended: Appended, events: readonly OutgoingEvent[]) => void;
 }
 
-/** Counters since the start: `accepted = delivered + buffered + deadLettered + Σ dropped`. */
-export interface DeliveryCounters {
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly buffered: number;
-  readonly deadLettered: number;
-  readonly dropped: Readonly<Record<string, number>>;
-  /** Events refused at the door and kept in the collector's dead letters. */
+export interface DeliveryCounters extends Totals {
+  /** Events refused at the door and kept in the collector's dead letters: not among the accepted. */
   readonly keptAtDoor: number;
   readonly bufferBytes: number;
+  /** Bytes that events take in the spool, about. */
+  readonly spoolBytes: number;
 }
 
-/** What an event costs in memory beside its value: its object, its place in a batch, its headers' reference. */
-const EVENT_OVERHEAD_BYTES = 200;
+/** Tells a client how long to wait: a full buffer is usually empty again within a second, a full spool is not. */
+const RETRY_AFTER_SECONDS: Readonly<Record<RefusalCause, number>> = {
+  buffer_full: 1,
+  stopping: 1,
+  log_away: 1,
+  spool_full: 5,
+};
 
-/** Tells a client how long to wait: a full buffer is usually empty again within a second. */
-const RETRY_AFTER_SECONDS = 1;
-
-/** How often waiting acknowledgements are looked through for those past their deadline. */
+/** How often deadlines are looked after: of waiting acknowledgements, and of sends without an answer. */
 const DEADLINE_RESOLUTION_MS = 50;
 
-const RETRY = { initialMs: 50, maxMs: 2_000 };
+/** The part of the buffer that may wait in memory for a log that is merely slow; the rest absorbs what comes meanwhile. */
+const SPILL_SHARE = 1 / 2;
 
-/** Events that go to one partition together. */
-interface Batch {
-  readonly events: OutgoingEvent[];
-  readonly acknowledgements: { readonly of: Acknowledgement; readonly index: number; readonly event: number }[];
-  bytes: number;
-}
-
-/** The queue of one partition: at most one batch of it is on its way, so that order is kept and a retry can't double. */
-interface Lane {
-  readonly to: TopicPartition;
-  readonly waiting: Batch[];
-  sending: boolean;
-}
+/** Of a stop, the part in which the log still has its chance before the rest goes to the spool. */
+const DRAIN_SHARE = 1 / 2;
 
 /**
- * The way from the collector to the log: a buffer bounded in bytes, emptied in batches.
+ * The way from the collector to the log: a buffer bounded in bytes, emptied in batches, with a
+ * spool beside it for when the log is slow or away.
  *
- *     admit ──▶ lane (topic, partition) ──▶ batch ──▶ producer.send ──▶ settled
- *                                             ▲            │ retry: the same batch again, later
- *                                             └────────────┘ dead-letter: halves, then the dead letters
+ *     admit ──▶ lane: batches in memory ──────────────▶ producer.send, in turns
+ *                       │ log away, buffer half full,       ▲
+ *                       ▼ or level `spooled`                │
+ *                     spool (fsynced) ──────────────────────┘
  */
-export class Delivery implements Intake {
+export class Delivery implements Intake, LaneHost, LiveQueueEvents {
   readonly #options: DeliveryOptions;
+  readonly #level: AcknowledgeLevel;
+  readonly #ledger: Ledger;
+  readonly #spiller: Spiller | undefined;
   readonly #lanes = new Map<string, Lane>();
   /** The lane that a topic's events without a key join at present; it changes with each batch sent. */
   readonly #current = new Map<string, Lane>();
   readonly #acknowledgements: Acknowledgements;
   readonly #stopped = new AbortController();
-  readonly #dropped: Record<string, number> = {};
-  #accepted = 0;
-  #delivered = 0;
-  #deadLettered = 0;
   #keptAtDoor = 0;
-  /** Accepted events in memory. */
-  #buffered = 0;
   #bufferBytes = 0;
   #stopping = false;
+  /** Whatever is still in memory goes to the spool: the program is about to end. */
+  #flushing = false;
   #lingering = false;
-  /** Lanes whose last try failed: the log is known to be away while there are some. */
-  #failing = 0;
+  #logAway = false;
   #drained: (() => void) | undefined;
 
   constructor(options: DeliveryOptions) {
+    const { clock, logger, spool, acknowledge, deliveryTimeoutMs } = options;
     this.#options = options;
-    this.#acknowledgements = new Acknowledgements(options.clock, options.deliveryTimeoutMs);
-    if (options.acknowledge === 'delivered') void this.#watchDeadlines();
+    this.#level = acknowledge === 'spooled' && !spool ? 'delivered' : acknowledge;
+    this.#ledger = options.ledger ?? spool?.ledger ?? new Ledger();
+    this.#acknowledgements = new Acknowledgements(clock, deliveryTimeoutMs);
+    if (spool) {
+      const isDue = (lane: Lane) => this.#isSpillDue(lane);
+      this.#spiller = new Spiller({ spool, clock, logger, stopped: this.stopped, isDue });
+      this.replay(spool);
+    }
+    if (spool || this.#level !== 'received') void this.#watchDeadlines();
+  }
+
+  get producer(): Producer {
+    return this.#options.producer;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  get logger(): Logger {
+    return this.#options.logger;
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stopped.signal;
   }
 
   admit(events: readonly OutgoingEvent[]): Admission {
     const readiness = this.readiness();
-    if (!readiness.ready) return { admitted: false, cause: readiness.cause, retryAfterSeconds: RETRY_AFTER_SECONDS };
+    if (!readiness.ready) return refusal(readiness.cause);
     let bytes = 0;
-    for (const event of events) bytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
-    // An empty buffer takes anything that the collector's own limits let through.
-    if (this.#bufferBytes > 0 && this.#bufferBytes + bytes > this.#options.config.bufferBytes) {
-      return { admitted: false, cause: 'buffer_full', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    let accepted = 0;
+    for (const event of events) {
+      bytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
+      if (!event.deadLetter) accepted++;
     }
-    const acknowledgement =
-      this.#options.acknowledge === 'delivered' ? this.#acknowledgements.expect(events.length) : undefined;
+    const cause = this.#obstacle(bytes);
+    if (cause) return refusal(cause);
+    const acknowledgement = this.#level === 'received' ? undefined : this.#acknowledgements.expect(events.length);
     this.#bufferBytes += bytes;
-    for (let index = 0; index < events.length; index++) {
-      const event = events[index]!;
-      if (event.deadLetter) this.#keptAtDoor++;
-      else {
-        this.#accepted++;
-        this.#buffered++;
-      }
-      this.#enqueue(event, acknowledgement, index);
-    }
+    this.#keptAtDoor += events.length - accepted;
+    this.#ledger.accept(accepted);
+    for (let index = 0; index < events.length; index++) this.#enqueue(events[index]!, acknowledgement, index);
     this.#linger();
     return acknowledgement ? { admitted: true, settled: acknowledgement.settled } : { admitted: true };
   }
 
   readiness(): Readiness {
-    if (this.#stopping) return { ready: false, cause: 'stopping' };
-    if (this.#failing > 0 && this.#options.acknowledge === 'delivered') return { ready: false, cause: 'log_away' };
-    if (this.#bufferBytes >= this.#options.config.bufferBytes) return { ready: false, cause: 'buffer_full' };
-    return { ready: true };
+    const cause = this.#stopping ? 'stopping' : this.#obstacle(0);
+    return cause ? { ready: false, cause } : { ready: true };
   }
 
   get counters(): DeliveryCounters {
     return {
-      accepted: this.#accepted,
-      delivered: this.#delivered,
-      buffered: this.#buffered,
-      deadLettered: this.#deadLettered,
-      dropped: this.#dropped,
+      ...this.#ledger.totals,
       keptAtDoor: this.#keptAtDoor,
       bufferBytes: this.#bufferBytes,
+      spoolBytes: this.#options.spool?.bytes ?? 0,
     };
+  }
+
+  /** Takes what a spool holds to the log: its own, or one that another process left behind. */
+  replay(spool: Spool, onEmpty?: () => void): void {
+    spool.attach({
+      onLane: (spooled) => {
+        const lane = this.#lane(spooled.to);
+        lane.addSpool(spooled);
+        lane.wake();
+      },
+      onEmpty: () => {
+        if (spool === this.#options.spool) return;
+        for (const spooled of spool.lanes) this.#lane(spooled.to).removeSpool(spooled);
+        onEmpty?.();
+      },
+    });
   }
 
   /** Takes nothing more. What was taken still goes to the log. */
@@ -144,44 +178,95 @@ export class Delivery implements Intake {
   }
 
   /**
-   * Sends what is left, for at most `deadlineMs`. Resolves to the number of accepted events that
-   * are then not in the log.
+   * Sends what is left in memory, for at most `deadlineMs`, or spools it. Resolves to the number of
+   * accepted events that are then neither in the log nor in the spool.
    */
   async drain(deadlineMs: number): Promise<number> {
     this.stop();
-    for (const lane of this.#lanes.values()) this.#send(lane);
+    this.#flush();
     if (this.#bufferBytes > 0) {
-      const empty = new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-      await Promise.race([empty, this.#options.clock.sleep(deadlineMs, this.#stopped.signal)]);
+      const { promise: empty, resolve } = Promise.withResolvers<void>();
+      this.#drained = resolve;
+      const patienceMs = this.#spiller ? deadlineMs * DRAIN_SHARE : deadlineMs;
+      await Promise.race([empty, this.clock.sleep(patienceMs, this.stopped)]);
+      if (this.#spiller && this.#bufferBytes > 0) {
+        this.#flushing = true;
+        this.#spill();
+        await Promise.race([empty, this.clock.sleep(deadlineMs - patienceMs, this.stopped)]);
+      }
     }
     this.#stopped.abort();
     this.#acknowledgements.expireAll();
-    return this.#buffered;
+    return this.#ledger.in('buffered');
+  }
+
+  isDirect(lane: Lane): boolean {
+    return this.#level !== 'spooled' || !this.canSpill(lane);
+  }
+
+  canSpill(lane: Lane): boolean {
+    const { spool } = this.#options;
+    // A client at `delivered` waits for the log itself; dead letters wait for nobody.
+    const fits = this.#level !== 'delivered' || lane.to.topic === COLLECTOR_DEAD_LETTERS;
+    return fits && spool?.hasRoom(0) === true;
+  }
+
+  stuck(lane: Lane): void {
+    this.#logAway = true;
+    this.#spiller?.spill(lane);
+  }
+
+  reached(): void {
+    this.#logAway = [...this.#lanes.values()].some(({ failing, away }) => failing || away);
+  }
+
+  delivered(lane: Lane, appended: Appended, records: readonly NewRecord[]): void {
+    if ('id' in records[0]!) this.#options.onDelivered?.(lane.to, appended, records as readonly OutgoingEvent[]);
+  }
+
+  left(place: 'delivered' | 'spooled' | 'deadLettered', accepted: number, bytes: number): void {
+    this.#bufferBytes -= bytes;
+    this.#ledger.move('buffered', place, accepted);
+    if (this.#bufferBytes === 0) this.#drained?.();
+  }
+
+  refused(event: OutgoingEvent, error: unknown): void {
+    if (!event.deadLetter) {
+      this.#bufferBytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
+      this.#enqueue(deadLetterEvent(event, error, this.clock.now()), undefined, 0);
+      this.#linger();
+    } else if (wasAccepted(event)) this.#ledger.drop('deadLettered', 'dead_letter_refused', 1);
+    else this.#keptAtDoor--;
+  }
+
+  /** Why so many bytes more can't be taken now. An empty buffer takes anything that the collector's limits let through. */
+  #obstacle(bytes: number): RefusalCause | undefined {
+    const { spool, config } = this.#options;
+    if (this.#level === 'delivered' && this.#logAway) return 'log_away';
+    if (this.#level === 'spooled' && !spool!.hasRoom(this.#bufferBytes + bytes)) return 'spool_full';
+    const full = this.#bufferBytes > 0 && this.#bufferBytes + Math.max(bytes, 1) > config.bufferBytes;
+    if (!full) return undefined;
+    return this.#logAway && spool && !spool.hasRoom(SPOOLED_OVERHEAD_BYTES) ? 'spool_full' : 'buffer_full';
+  }
+
+  #isSpillDue(lane: Lane): boolean {
+    if (!this.canSpill(lane)) return false;
+    if (this.#level === 'spooled' || this.#flushing || lane.away) return true;
+    return this.#bufferBytes > this.#options.config.bufferBytes * SPILL_SHARE;
   }
 
   #enqueue(event: OutgoingEvent, acknowledgement: Acknowledgement | undefined, index: number): void {
     const lane = this.#laneFor(event);
-    const { batchBytes, batchRecords } = this.#options.config;
-    let batch = lane.waiting.at(-1);
-    if (!batch || batch.events.length >= batchRecords || batch.bytes + event.value.byteLength > batchBytes) {
-      batch = { events: [], acknowledgements: [], bytes: 0 };
-      lane.waiting.push(batch);
-    }
-    if (acknowledgement) batch.acknowledgements.push({ of: acknowledgement, index, event: batch.events.length });
-    batch.events.push(event);
-    batch.bytes += event.value.byteLength;
-    if (batch.bytes >= batchBytes || batch.events.length >= batchRecords) this.#send(lane);
+    if (lane.live.add(event, acknowledgement, index)) this.#send(lane);
   }
 
   #laneFor(event: OutgoingEvent): Lane {
-    const { producer } = this.#options;
-    if (event.key) return this.#lane({ topic: event.topic, partition: producer.partitionFor(event.topic, event.key) });
-    let lane = this.#current.get(event.topic);
+    const { topic, key } = event;
+    if (key) return this.#lane({ topic, partition: this.producer.partitionFor(topic, key) });
+    let lane = this.#current.get(topic);
     if (!lane) {
-      lane = this.#lane({ topic: event.topic, partition: producer.partitionFor(event.topic) });
-      this.#current.set(event.topic, lane);
+      lane = this.#lane({ topic, partition: this.producer.partitionFor(topic) });
+      this.#current.set(topic, lane);
     }
     return lane;
   }
@@ -190,7 +275,12 @@ export class Delivery implements Intake {
     const name = partitionName(to);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = { to, waiting: [], sending: false };
+      const counted = to.topic !== COLLECTOR_DEAD_LETTERS;
+      const events: LiveQueueEvents = {
+        left: (place, count, bytes) => this.left(place, counted ? count : 0, bytes),
+        refused: (event, error) => this.refused(event, error),
+      };
+      lane = new Lane(to, new LiveQueue(to, this.#options.config, events), this);
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -199,113 +289,41 @@ export class Delivery implements Intake {
   #linger(): void {
     if (this.#lingering) return;
     this.#lingering = true;
-    void this.#options.clock.sleep(this.#options.config.linger).then(() => {
+    void this.clock.sleep(this.#options.config.linger).then(() => {
       this.#lingering = false;
-      for (const lane of this.#lanes.values()) this.#send(lane);
+      this.#flush();
     });
   }
 
-  /** Sends the lane's batches, one after another, until none is left. */
+  #flush(): void {
+    for (const lane of this.#lanes.values()) this.#send(lane);
+  }
+
+  /** What the lane has in memory goes on its way. */
   #send(lane: Lane): void {
-    if (lane.sending || lane.waiting.length === 0) return;
-    lane.sending = true;
+    if (!lane.live.ready) return;
     if (this.#current.get(lane.to.topic) === lane) this.#current.delete(lane.to.topic);
-    void this.#sendAll(lane);
+    lane.wake();
+    this.#spiller?.spill(lane);
   }
 
-  async #sendAll(lane: Lane): Promise<void> {
-    for (let batch = lane.waiting.shift(); batch; batch = lane.waiting.shift()) {
-      await this.#sendBatch(lane, batch);
-      if (this.#stopped.signal.aborted) break;
-    }
-    lane.sending = false;
-    if (this.#bufferBytes === 0) this.#drained?.();
-  }
-
-  async #sendBatch(lane: Lane, batch: Batch): Promise<void> {
-    const { producer, clock, logger, onDelivered } = this.#options;
-    const backoff = new Backoff(RETRY);
-    let failed = false;
-    while (!this.#stopped.signal.aborted) {
-      try {
-        const appended = await producer.send(lane.to, batch.events);
-        if (failed) this.#failing--;
-        this.#settle(batch, 'delivered');
-        onDelivered?.(lane.to, appended, batch.events);
-        return;
-      } catch (error) {
-        if (decisionOf(error) === 'dead-letter') {
-          if (failed) this.#failing--;
-          this.#refuse(lane, batch, error);
-          return;
-        }
-        if (!failed) {
-          failed = true;
-          this.#failing++;
-          logger.warn(
-            { ...lane.to, events: batch.events.length, error: messageOf(error) },
-            'the log did not take a batch; it is kept and tried again',
-          );
-        }
-        await clock.sleep(backoff.next(), this.#stopped.signal);
-      }
-    }
-  }
-
-  /** Some of these records will never be taken: halves find out which, so that none of the others is held back. */
-  #refuse(lane: Lane, batch: Batch, error: unknown): void {
-    if (batch.events.length > 1) {
-      lane.waiting.unshift(...halves(batch));
-      return;
-    }
-    const [event] = batch.events;
-    if (!event) return;
-    const code = error instanceof MillraceError ? error.code : 'REFUSED';
-    this.#options.logger.warn({ ...lane.to, code, error: messageOf(error) }, 'the log refused an event');
-    this.#settle(batch, 'refused');
-    if (event.topic === COLLECTOR_DEAD_LETTERS) {
-      this.#dropped['dead_letter_refused'] = (this.#dropped['dead_letter_refused'] ?? 0) + 1;
-      return;
-    }
-    const record = toDeadLetter(event, {
-      code,
-      reason: messageOf(error),
-      refusedBy: 'collector',
-      at: this.#options.clock.now(),
-    });
-    this.#bufferBytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
-    this.#enqueue(deadLetterEvent(event, record), undefined, 0);
-    this.#linger();
-  }
-
-  #settle(batch: Batch, outcome: 'delivered' | 'refused'): void {
-    this.#bufferBytes -= batch.bytes + batch.events.length * EVENT_OVERHEAD_BYTES;
-    const accepted = batch.events.reduce((sum, event) => sum + (event.deadLetter ? 0 : 1), 0);
-    this.#buffered -= accepted;
-    if (outcome === 'delivered') this.#delivered += accepted;
-    else this.#deadLettered += accepted;
-    for (const { of, index } of batch.acknowledgements) of.settle(index, outcome);
+  #spill(): void {
+    for (const lane of this.#lanes.values()) this.#spiller?.spill(lane);
   }
 
   async #watchDeadlines(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      await this.#options.clock.sleep(DEADLINE_RESOLUTION_MS, this.#stopped.signal);
+    const { acknowledge, config, deliveryTimeoutMs } = this.#options;
+    const awayAfterMs = acknowledge === 'delivered' ? deliveryTimeoutMs : config.spool.after;
+    while (!this.stopped.aborted) {
+      await this.clock.sleep(DEADLINE_RESOLUTION_MS, this.stopped);
       this.#acknowledgements.expire();
+      const now = this.clock.monotonic();
+      for (const lane of this.#lanes.values()) lane.check(now, awayAfterMs);
+      this.#spill();
     }
   }
 }
 
-function deadLetterEvent(event: OutgoingEvent, record: NewRecord): OutgoingEvent {
-  return { ...record, id: event.id, topic: COLLECTOR_DEAD_LETTERS, headers: record.headers ?? {}, deadLetter: true };
-}
-
-function halves({ events, acknowledgements }: Batch): Batch[] {
-  const middle = events.length >> 1;
-  return [events.slice(0, middle), events.slice(middle)].map((half, second) => ({
-    events: half,
-    bytes: half.reduce((sum, event) => sum + event.value.byteLength, 0),
-    acknowledgements: acknowledgements
-      .filter(({ event }) => event >= middle === (second === 1))
-      .map((one) => ({ ...one, event: one.event - second * middle })),
-  }));
+function refusal(cause: RefusalCause): Admission {
+  return { admitted: false, cause, retryAfterSeconds: RETRY_AFTER_SECONDS[cause] };
 }

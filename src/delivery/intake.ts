@@ -34,15 +34,18 @@ export type Admission =
   | {
       readonly admitted: true;
       /**
-       * At `acknowledge: delivered`: settles (never rejects) with what became of each event, in
+       * At `spooled` and `delivered`: settles (never rejects) with what became of each event, in
        * order. Absent at `received`: the events are accepted as they are.
        */
       readonly settled?: Promise<readonly Outcome[]>;
     }
   | { readonly admitted: false; readonly cause: RefusalCause; readonly retryAfterSeconds: number };
 
-/** Why nothing was taken: the buffer is full, the program is stopping, or the log is known to be away. */
-export type RefusalCause = 'buffer_full' | 'stopping' | 'log_away';
+/** Why nothing was taken: the buffer or the spool is full, the program is stopping, or the log is known to be away. */
+export type RefusalCause = 'buffer_full' | 'spool_full' | 'stopping' | 'log_away';
 
-/** `delivered`: the log has it. `uncertain`: not within the deadline, it may still arrive. `refused`: the log will never take it. */
+/**
+ * `delivered`: it is as safe as the level in force promises (in the log, or in the spool).
+ * `uncertain`: not within the deadline, it may still arrive. `refused`: the log will never take it.
+ */
 export type Outcome = 'delivered' | 'uncertain' | 'refused';

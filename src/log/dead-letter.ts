@@ -25,12 +25,16 @@ export function isOwnTopic(topic: string): boolean {
   return topic.startsWith(COLLECTOR_DEAD_LETTERS) || topic.startsWith(REPLAY_PREFIX);
 }
 
+export type DeadLetterStage = 'COLLECTOR' | 'DELIVERY' | 'TASK_PUT';
+
 /** Why a record is in the dead letters, and where it came from. */
 export interface DeadLetterContext {
   readonly code: string;
   readonly reason: string;
   /** The connector, or `collector`. */
   readonly refusedBy: string;
+  /** Where on the way it was refused: at the door (the default for the collector), by the log, by a sink. */
+  readonly stage?: DeadLetterStage;
   /** When it was refused, milliseconds since the epoch. */
   readonly at?: number;
   readonly source?: TopicPartition & { readonly offset: number };
@@ -38,6 +42,7 @@ export interface DeadLetterContext {
 
 /** Kafka Connect's names (KIP-298), so that its tools can read ours. */
 const PREFIX = '__connect.errors.';
+const STAGE_HEADER = `${PREFIX}stage`;
 /** Ours beside Connect's: the record's timestamp stays the event's. */
 const AT_HEADER = `${PREFIX}at`;
 
@@ -47,10 +52,11 @@ const AT_HEADER = `${PREFIX}at`;
  */
 export function toDeadLetter(record: NewRecord, context: DeadLetterContext): NewRecord {
   const { code, reason, refusedBy, at, source } = context;
+  const stage = context.stage ?? (refusedBy === 'collector' ? 'COLLECTOR' : 'TASK_PUT');
   const headers: Record<string, string> = {
     ...record.headers,
     [`${PREFIX}connector.name`]: refusedBy,
-    [`${PREFIX}stage`]: refusedBy === 'collector' ? 'COLLECTOR' : 'TASK_PUT',
+    [STAGE_HEADER]: stage,
     [`${PREFIX}exception.class.name`]: code,
     [`${PREFIX}exception.message`]: reason,
   };
@@ -61,6 +67,11 @@ export function toDeadLetter(record: NewRecord, context: DeadLetterContext): New
     headers[`${PREFIX}offset`] = String(source.offset);
   }
   return { timestamp: record.timestamp, value: record.value, headers, ...(record.key ? { key: record.key } : {}) };
+}
+
+/** Where on the way the record of a dead letter was refused. */
+export function stageOf(record: NewRecord): string | undefined {
+  return record.headers?.[STAGE_HEADER];
 }
 
 /** The reason that a dead letter carries, and the record as it was. */
