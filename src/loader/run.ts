@@ -66,7 +66,8 @@ export class Run implements AssignmentListener {
     if (signal.aborted) end();
     try {
       await this.#options.sink.open(this.#ended.signal);
-      await this.#consumer.subscribe(this);
+      // Joining may take as long as the slowest member; whoever stops does not wait for it.
+      await Promise.race([this.#consumer.subscribe(this), abortOf(this.#ended.signal)]);
       void this.#watch();
       while (!this.#ended.signal.aborted) await this.#pollOnce();
     } finally {
@@ -222,4 +223,11 @@ export class Run implements AssignmentListener {
     this.#ended.abort();
     this.#interruptPoll.abort();
   }
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
