@@ -25,8 +25,12 @@ const FULL = { perSecond: 5_000, beforeSeconds: 10, deliveryTimeoutSeconds: 5, j
 
 /** Runs every scenario, or those that `MILLRACE_SCENARIOS` names, separated by commas. */
 export function run(report: Report): Promise<BenchResult> {
-  const wanted = process.env['MILLRACE_SCENARIOS']?.split(',');
-  const scenarios = SCENARIOS.filter(({ name }) => !wanted || wanted.includes(name));
+  const names = process.env['MILLRACE_SCENARIOS']?.split(',') ?? SCENARIOS.map(({ name }) => name);
+  const scenarios = names.map((name) => {
+    const found = SCENARIOS.find((one) => one.name === name);
+    if (!found) throw new Error(`there is no scenario ${name}; known: ${SCENARIOS.map((one) => one.name).join(', ')}`);
+    return found;
+  });
   return outageDrill({ ...FULL, scenarios }, report);
 }
 
