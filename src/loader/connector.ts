@@ -33,6 +33,9 @@ export interface ConnectorSnapshot {
   readonly lastError?: { readonly code?: string; readonly message: string; readonly at: number };
 }
 
+/** Longest wait before a log that was away is asked again: a question costs it nothing, and it may be back. */
+const LOG_RETRY_MAX_MS = 5_000;
+
 /** The consumer group of a connector. */
 export function groupOf(connector: string): string {
   return `connect-${connector}`;
@@ -108,23 +111,37 @@ export class Connector {
 
   async #live(): Promise<void> {
     const { clock, config, logger } = this.#options;
-    const backoff = new Backoff({ initialMs: config.retryInitial, maxMs: config.retryMax });
+    const initialMs = config.retryInitial;
+    const backoffs = {
+      store: new Backoff({ initialMs, maxMs: config.retryMax }),
+      log: new Backoff({ initialMs, maxMs: Math.min(config.retryMax, LOG_RETRY_MAX_MS) }),
+    };
+    let failed: keyof typeof backoffs = 'store';
     while (this.#state !== 'STOPPED') {
       if (this.#state === 'RESTARTING') {
         const before = this.#changed.signal;
-        await clock.sleep(backoff.next(), before);
+        await clock.sleep(backoffs[failed].next(), before);
         if (!before.aborted) this.#follow('retried');
       } else if (this.#state === 'RUNNING') {
         const { signal } = this.#changed;
         try {
-          await this.#runUntil(signal, () => backoff.reset());
+          await this.#runUntil(signal, () => {
+            backoffs.store.reset();
+            backoffs.log.reset();
+          });
         } catch (error) {
           // A command that came while the sink was opening is followed, and no failure.
           if (signal.aborted && (error as Error).name === 'AbortError') continue;
           this.#restarts++;
           this.#note(error);
-          logger.error({ error: messageOf(error) }, 'the connector ended its run');
-          this.#follow(decisionOf(error) === 'stop' ? 'failed' : 'stumbled');
+          failed = error instanceof MillraceError && error.code === 'LOG_UNAVAILABLE' ? 'log' : 'store';
+          if (decisionOf(error) === 'stop') {
+            logger.error({ error: messageOf(error) }, 'the connector has failed; a person must act');
+            this.#follow('failed');
+          } else {
+            logger.warn({ error: messageOf(error) }, 'the connector ended its run; it starts anew by itself');
+            this.#follow('stumbled');
+          }
         }
       } else {
         const { signal } = this.#changed;
