@@ -28,6 +28,7 @@ export const status: Command = {
         ['accepted', String(accounting.accepted)],
         ['delivered to the log', String(accounting.delivered)],
         ['buffered', String(accounting.buffered)],
+        ['spooled', String(accounting.spooled)],
         ['dead-lettered', String(accounting.deadLettered)],
         ...dropped,
         ...rejected,

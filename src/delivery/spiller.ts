@@ -35,7 +35,7 @@ export class Spiller {
   }
 
   async #run(lane: Lane): Promise<void> {
-    while (this.#isDue(lane)) await this.#append(lane);
+    while (!this.#options.stopped.aborted && this.#isDue(lane)) await this.#append(lane);
     this.#busy.delete(lane);
     // What the spool had no room for may go to the log from memory.
     lane.wake();

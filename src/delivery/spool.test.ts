@@ -37,7 +37,6 @@ async function openSpool(t: TestContext, directory: string, ledger: Ledger, maxB
     logging: { level: 'error', format: 'json' },
     onFailure: (error) => assert.fail(error),
   });
-  t.after(() => spool.close());
   return spool;
 }
 
@@ -258,4 +257,13 @@ test('a stop while the log is away spools what is in memory', async (t) => {
   assert.equal(await close(), 0);
   assert.equal(delivery.counters.spooled, 100);
   assert.equal(spool.events, 100);
+});
+
+test('a spool that is gone before the stop leaves events in memory, and the stop says how many', async (t) => {
+  const { producer, delivery, spool } = await setUp(t, { acknowledge: 'spooled' });
+  producer.automatic = AWAY;
+  await spool.close();
+  delivery.admit(events(0, 10));
+  assert.equal(await delivery.drain(100), 10);
+  checkAccounting(delivery);
 });
