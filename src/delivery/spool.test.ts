@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { FakeProducer } from '../../test/support/fake-producer.ts';
@@ -27,7 +30,7 @@ interface Change extends Partial<DeliveryOptions> {
   readonly producer?: FakeProducer;
 }
 
-async function openSpool(t: TestContext, directory: string, ledger: Ledger, maxBytes = 64 * MIB): Promise<Spool> {
+async function openSpool(directory: string, ledger: Ledger, maxBytes = 64 * MIB): Promise<Spool> {
   const spool = await Spool.open({
     directory,
     maxBytes,
@@ -45,7 +48,7 @@ async function setUp(t: TestContext, change: Change = {}) {
   const { directory = temporaryDirectory(t), acknowledge = 'received', spoolBytes, after = 50 } = change;
   const producer = change.producer ?? new FakeProducer(1);
   const ledger = change.ledger ?? new Ledger();
-  const spool = await openSpool(t, directory, ledger, spoolBytes);
+  const spool = await openSpool(directory, ledger, spoolBytes);
   const delivery = new Delivery({
     producer,
     config: {
@@ -266,4 +269,36 @@ test('a spool that is gone before the stop leaves events in memory, and the stop
   delivery.admit(events(0, 10));
   assert.equal(await delivery.drain(100), 10);
   checkAccounting(delivery);
+});
+
+test('kill -9 at any moment: the spool holds everything that was acknowledged', async (t) => {
+  const directory = temporaryDirectory(t);
+  const writer = path.join(import.meta.dirname, '../../test/support/spool-writer.ts');
+  const acknowledged = new Set<number>();
+  for (let run = 0; run < 5; run++) {
+    const child = spawn(process.execPath, [writer, directory, String(run * 1_000_000)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    const ended = once(child, 'close');
+    const enough = Math.random() * 5_000;
+    await until('events are acknowledged', () => output.length > enough);
+    child.kill('SIGKILL');
+    await ended;
+    for (const line of output.slice(0, output.lastIndexOf('\n') + 1).split('\n')) {
+      if (line !== '') acknowledged.add(Number(line));
+    }
+  }
+  const { producer, spool } = await setUp(t, { directory });
+  producer.automatic = () => undefined;
+  await until('all is replayed', () => spool.records === 0);
+  const arrived = new Set(numbers(producer));
+  assert.ok(acknowledged.size > 0);
+  assert.deepEqual(
+    [...acknowledged].filter((number) => !arrived.has(number)),
+    [],
+  );
 });
