@@ -1,5 +1,7 @@
+import path from 'node:path';
 import type { Collector } from '../collector/server.ts';
 import { createCollector } from '../collector/server.ts';
+import { Bookkeeper } from '../delivery/bookkeeper.ts';
 import { Delivery } from '../delivery/delivery.ts';
 import type { Log } from '../log/log.ts';
 import type { Accounting, CollectorStatus } from '../operations/status.ts';
@@ -16,7 +18,13 @@ const STOP = { drainHttp: 5_000, flush: 10_000 };
 /** What the collecting half says of itself; plain data, so that it crosses processes. */
 export interface CollectingSnapshot {
   readonly collector: CollectorStatus;
+  /** Of the whole data directory. */
   readonly accounting: Accounting;
+}
+
+/** Where collector processes keep their books and spools. */
+export function spoolRoot(dataDirectory: string): string {
+  return path.join(path.resolve(dataDirectory), 'spool');
 }
 
 /** The half of the program that takes events and delivers them to the log: in this process, or in several. */
@@ -34,17 +42,23 @@ export interface CollectorProcessOptions {
   readonly logger: Logger;
   /** Where there is one, the demo page is served, and follows its events. */
   readonly progress?: ProgressTracker | undefined;
+  /** The spool has failed for good: the program should stop. */
+  readonly onFailure: (error: Error) => void;
 }
 
 /** Collector and delivery in this process. */
 export class CollectorProcess implements Collecting {
-  readonly #bufferLimitBytes: number;
+  readonly #limits: { readonly bufferLimitBytes: number; readonly spoolLimitBytes: number };
+  readonly #books: Bookkeeper;
   readonly #delivery: Delivery;
   readonly #collector: Collector;
 
-  constructor({ loaded, log, logger, progress }: CollectorProcessOptions) {
+  private constructor(options: CollectorProcessOptions, books: Bookkeeper) {
+    const { loaded, log, logger, progress } = options;
     const { collector: config, delivery } = loaded.configuration;
-    this.#bufferLimitBytes = delivery.bufferBytes;
+    const { spool, ledger } = books;
+    this.#limits = { bufferLimitBytes: delivery.bufferBytes, spoolLimitBytes: spool?.maxBytes ?? 0 };
+    this.#books = books;
     this.#delivery = new Delivery({
       producer: log.producer(),
       config: delivery,
@@ -52,6 +66,8 @@ export class CollectorProcess implements Collecting {
       deliveryTimeoutMs: config.deliveryTimeout,
       clock: systemClock,
       logger: logger.child({ part: 'delivery' }),
+      ledger,
+      ...(spool ? { spool } : {}),
       ...(progress ? { onDelivered: (to, { baseOffset }, events) => progress.delivered(to, baseOffset, events) } : {}),
     });
     this.#collector = createCollector({
@@ -63,6 +79,24 @@ export class CollectorProcess implements Collecting {
       logger: logger.child({ part: 'collector' }),
       ...(progress ? { pages: demoPages(), progress: (id) => progress.of(id) } : {}),
     });
+    books.start(this.#delivery);
+  }
+
+  /** Claims a place of its own below the data directory, with what was left there. */
+  static async open(options: CollectorProcessOptions): Promise<CollectorProcess> {
+    const { loaded, logger, onFailure } = options;
+    const { data, delivery, log, logging } = loaded.configuration;
+    const books = await Bookkeeper.open({
+      root: spoolRoot(data),
+      // The embedded log is as near, and as safe, as a spool would be.
+      withSpool: log.kafka !== undefined,
+      maxBytes: delivery.spool.bytes,
+      clock: systemClock,
+      logger: logger.child({ part: 'spool' }),
+      logging,
+      onFailure,
+    });
+    return new CollectorProcess(options, books);
   }
 
   async listen(): Promise<number> {
@@ -71,7 +105,7 @@ export class CollectorProcess implements Collecting {
 
   async snapshot(): Promise<CollectingSnapshot> {
     const { requests, acceptedEvents, rejectedEvents, shedRequests } = this.#collector.counters;
-    const { accepted, delivered, buffered, deadLettered, dropped, bufferBytes } = this.#delivery.counters;
+    const { bufferBytes, spoolBytes } = this.#delivery.counters;
     return {
       collector: {
         ready: this.#collector.accepting && this.#delivery.readiness().ready,
@@ -80,9 +114,10 @@ export class CollectorProcess implements Collecting {
         rejectedEvents: met(rejectedEvents),
         shedRequests: met(shedRequests),
         bufferBytes,
-        bufferLimitBytes: this.#bufferLimitBytes,
+        spoolBytes,
+        ...this.#limits,
       },
-      accounting: { accepted, delivered, buffered, spooled: 0, deadLettered, dropped: { ...dropped } },
+      accounting: this.#books.totals(),
     };
   }
 
@@ -90,7 +125,9 @@ export class CollectorProcess implements Collecting {
     this.#collector.stopAccepting();
     await this.#collector.drain(AbortSignal.timeout(STOP.drainHttp));
     await this.#collector.close();
-    return this.#delivery.drain(STOP.flush);
+    const unsafe = await this.#delivery.drain(STOP.flush);
+    await this.#books.close();
+    return unsafe;
   }
 }
 

@@ -35,7 +35,12 @@ function run(): void {
         logging: configuration.logging,
       });
       const logger = createLogger(configuration.logging).child({ pid: process.pid });
-      collecting = new CollectorProcess({ loaded, log, logger });
+      // The process that started this one starts another in its place.
+      const onFailure = (error: Error) => {
+        logger.error({ error: error.message }, 'the spool failed; this collector process ends');
+        process.exit(1);
+      };
+      collecting = await CollectorProcess.open({ loaded, log, logger, onFailure });
       return collecting.listen();
     },
     snapshot: async () => {

@@ -2,12 +2,15 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { Bookkeeper } from '../delivery/bookkeeper.ts';
+import type { CollectorStatus } from '../operations/status.ts';
 import { Backoff } from '../support/backoff.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import type { Collecting, CollectingSnapshot } from './collecting.ts';
+import { spoolRoot } from './collecting.ts';
 import type { CollectorProcessCalls } from './collector-process.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { threadErrors } from './thread-host.ts';
@@ -40,7 +43,7 @@ export class CollectorProcesses implements Collecting {
   readonly #stopped = new AbortController();
   readonly #backoff = new Backoff(RESTART);
   /** Counters of processes that are gone. */
-  #gone: CollectingSnapshot | undefined;
+  #gone: CollectorStatus | undefined;
 
   constructor(loaded: LoadedConfiguration, logger: Logger) {
     this.#loaded = loaded;
@@ -61,7 +64,9 @@ export class CollectorProcesses implements Collecting {
 
   async snapshot(): Promise<CollectingSnapshot> {
     const snapshots = await Promise.all(Array.from(this.#members, (member) => this.#ask(member)));
-    return sum([...snapshots, this.#gone].filter((one) => one !== undefined));
+    const statuses = [...snapshots.map((one) => one?.collector), this.#gone].filter((one) => one !== undefined);
+    // Each process writes its books down once a second.
+    return { collector: sum(statuses), accounting: Bookkeeper.totalsOf(spoolRoot(this.#loaded.configuration.data)) };
   }
 
   async stop(): Promise<number> {
@@ -103,7 +108,7 @@ export class CollectorProcesses implements Collecting {
   #ended(member: Member, reason: string): void {
     this.#members.delete(member);
     member.channel.fail(threadErrors.THREAD_CRASHED(`A collector process ended: ${reason}.`));
-    if (member.last) this.#gone = sum([...(this.#gone ? [this.#gone] : []), withoutHeld(member.last)]);
+    if (member.last) this.#gone = sum([...(this.#gone ? [this.#gone] : []), withoutHeld(member.last.collector)]);
     if (this.#stopped.signal.aborted) return;
     this.#logger.error({ pid: member.worker.process.pid, reason }, 'a collector process ended; another is started');
     void this.#replace();
@@ -116,28 +121,18 @@ export class CollectorProcesses implements Collecting {
   }
 }
 
-function sum(snapshots: readonly CollectingSnapshot[]): CollectingSnapshot {
-  const collectors = snapshots.map(({ collector }) => collector);
-  const accounts = snapshots.map(({ accounting }) => accounting);
-  const total = <T>(all: readonly T[], read: (one: T) => number) => all.reduce((sum, one) => sum + read(one), 0);
+function sum(collectors: readonly CollectorStatus[]): CollectorStatus {
+  const total = (read: (one: CollectorStatus) => number) => collectors.reduce((sum, one) => sum + read(one), 0);
   return {
-    collector: {
-      ready: collectors.some(({ ready }) => ready),
-      requests: total(collectors, ({ requests }) => requests),
-      acceptedEvents: total(collectors, ({ acceptedEvents }) => acceptedEvents),
-      rejectedEvents: sumByName(collectors.map(({ rejectedEvents }) => rejectedEvents)),
-      shedRequests: sumByName(collectors.map(({ shedRequests }) => shedRequests)),
-      bufferBytes: total(collectors, ({ bufferBytes }) => bufferBytes),
-      bufferLimitBytes: total(collectors, ({ bufferLimitBytes }) => bufferLimitBytes),
-    },
-    accounting: {
-      accepted: total(accounts, ({ accepted }) => accepted),
-      delivered: total(accounts, ({ delivered }) => delivered),
-      buffered: total(accounts, ({ buffered }) => buffered),
-      spooled: total(accounts, ({ spooled }) => spooled),
-      deadLettered: total(accounts, ({ deadLettered }) => deadLettered),
-      dropped: sumByName(accounts.map(({ dropped }) => dropped)),
-    },
+    ready: collectors.some(({ ready }) => ready),
+    requests: total(({ requests }) => requests),
+    acceptedEvents: total(({ acceptedEvents }) => acceptedEvents),
+    rejectedEvents: sumByName(collectors.map(({ rejectedEvents }) => rejectedEvents)),
+    shedRequests: sumByName(collectors.map(({ shedRequests }) => shedRequests)),
+    bufferBytes: total(({ bufferBytes }) => bufferBytes),
+    bufferLimitBytes: total(({ bufferLimitBytes }) => bufferLimitBytes),
+    spoolBytes: total(({ spoolBytes }) => spoolBytes),
+    spoolLimitBytes: total(({ spoolLimitBytes }) => spoolLimitBytes),
   };
 }
 
@@ -148,6 +143,6 @@ function sumByName(all: readonly Readonly<Record<string, number>>[]): Record<str
 }
 
 /** What a process that is gone leaves behind in the sums: its counters, but nothing that it held. */
-function withoutHeld({ collector, accounting }: CollectingSnapshot): CollectingSnapshot {
-  return { collector: { ...collector, ready: false, bufferBytes: 0, bufferLimitBytes: 0 }, accounting };
+function withoutHeld(collector: CollectorStatus): CollectorStatus {
+  return { ...collector, ready: false, bufferBytes: 0, bufferLimitBytes: 0, spoolBytes: 0, spoolLimitBytes: 0 };
 }

@@ -96,7 +96,7 @@ class Program {
     await Promise.race([topics, systemClock.sleep(FIRST_CONTACT_MS, this.#stopping.signal)]);
     const { load, collect } = this.#halves;
     if (load) this.#connectors = connectorHosts(this.#configuration, this.#data, log, this.#logger);
-    const collector = collect ? await this.#startCollecting(log) : undefined;
+    const collector = collect ? await this.#startCollecting(log, failure.resolve) : undefined;
     const operations = await this.#startOperations(log);
     topics.then(
       () => {
@@ -147,13 +147,14 @@ class Program {
   }
 
   /** Resolves to the address at which a person reaches it from this machine. */
-  async #startCollecting(log: OpenLog): Promise<string> {
+  async #startCollecting(log: OpenLog, onFailure: (error: Error) => void): Promise<string> {
     const { listen, demo, processes } = this.#configuration.collector;
     if (processes > 1) this.#collecting = new CollectorProcesses(this.#loaded, this.#logger);
     else {
       const hasDemo = demo ?? this.#halves.load;
       const progress = hasDemo ? new ProgressTracker(log.admin, this.#connectors) : undefined;
-      this.#collecting = new CollectorProcess({ loaded: this.#loaded, log, logger: this.#logger, progress });
+      const [loaded, logger] = [this.#loaded, this.#logger];
+      this.#collecting = await CollectorProcess.open({ loaded, log, logger, progress, onFailure });
     }
     return urlOf({ ...parseAddress(listen), port: await this.#collecting.listen() }, 'localhost');
   }
@@ -164,6 +165,7 @@ class Program {
     const status = new StatusSource({
       log: { kind: logConfig.kafka ? 'kafka' : 'embedded', admin: log.admin },
       collecting: this.#collecting,
+      dataDirectory: this.#data,
       connectors: this.#connectors,
       topics: eventTopics(this.#configuration),
     });

@@ -1,11 +1,13 @@
+import { Bookkeeper } from '../delivery/bookkeeper.ts';
 import { groupOf } from '../loader/connector.ts';
 import { replayTopic } from '../log/dead-letter.ts';
 import type { Admin } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import { operationsErrors } from '../operations/errors.ts';
-import type { Accounting, ConnectorStatus, Status } from '../operations/status.ts';
+import type { ConnectorStatus, Status } from '../operations/status.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Collecting } from './collecting.ts';
+import { spoolRoot } from './collecting.ts';
 import type { EventTopic } from './configuration.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import type { LogSight } from './log-view.ts';
@@ -16,18 +18,10 @@ export interface StatusParts {
   readonly log: { readonly kind: 'embedded' | 'kafka'; readonly admin: Admin };
   /** Absent in a process that only loads. */
   readonly collecting?: Collecting | undefined;
+  readonly dataDirectory: string;
   readonly connectors: readonly ConnectorHost[];
   readonly topics: readonly EventTopic[];
 }
-
-const NOTHING_ACCOUNTED: Accounting = {
-  accepted: 0,
-  delivered: 0,
-  buffered: 0,
-  spooled: 0,
-  deadLettered: 0,
-  dropped: {},
-};
 
 /** Puts together what the program says of itself. */
 export class StatusSource {
@@ -60,7 +54,7 @@ export class StatusSource {
       now: systemClock.now(),
       log: { kind: log.kind, reachable: sight.reachable },
       ...(snapshot ? { collector: snapshot.collector } : {}),
-      accounting: snapshot?.accounting ?? NOTHING_ACCOUNTED,
+      accounting: snapshot?.accounting ?? Bookkeeper.totalsOf(spoolRoot(this.#parts.dataDirectory)),
       topics: topics.map(({ name }) => ({
         name,
         partitions: (sight.offsets.get(name) ?? []).map(({ partition, startOffset, endOffset }) => ({

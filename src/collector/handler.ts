@@ -176,14 +176,14 @@ export class RequestHandler {
   #events(request: IncomingMessage, response: ServerResponse): void {
     const { headers } = request;
     const { limits } = this.#options.config;
-    const readiness = this.#pipeline.intake.readiness();
+    const length = Number(headers['content-length'] ?? 0);
+    const readiness = this.#pipeline.intake.readiness(Math.min(length, limits.bodyBytes));
     const format = formatOf(headers['content-type']);
     const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
     if (!readiness.ready) this.#refuse(request, response, faultOfCause(readiness.cause));
     else if (format === undefined) this.#refuse(request, response, 'TYPE_UNSUPPORTED');
     else if (!isKnownEncoding(encoding)) this.#refuse(request, response, 'ENCODING_UNSUPPORTED');
-    else if (Number(headers['content-length'] ?? 0) > limits.bodyBytes)
-      this.#refuse(request, response, 'BODY_TOO_LARGE');
+    else if (length > limits.bodyBytes) this.#refuse(request, response, 'BODY_TOO_LARGE');
     else {
       if (headers.expect !== undefined) response.writeContinue();
       const { socket } = request;

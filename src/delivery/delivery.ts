@@ -123,8 +123,7 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
   }
 
   admit(events: readonly OutgoingEvent[]): Admission {
-    const readiness = this.readiness();
-    if (!readiness.ready) return refusal(readiness.cause);
+    if (this.#stopping) return refusal('stopping');
     let bytes = 0;
     let accepted = 0;
     for (const event of events) {
@@ -142,8 +141,8 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
     return acknowledgement ? { admitted: true, settled: acknowledgement.settled } : { admitted: true };
   }
 
-  readiness(): Readiness {
-    const cause = this.#stopping ? 'stopping' : this.#obstacle(0);
+  readiness(bytes = 0): Readiness {
+    const cause = this.#stopping ? 'stopping' : this.#obstacle(bytes);
     return cause ? { ready: false, cause } : { ready: true };
   }
 

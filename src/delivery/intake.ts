@@ -10,8 +10,8 @@ export interface Intake {
    * the answer is a refusal, at once, so that a full log never becomes a slow page.
    */
   admit(events: readonly OutgoingEvent[]): Admission;
-  /** Whether an event would be taken now. */
-  readiness(): Readiness;
+  /** Whether an event would be taken now, or events of about so many bytes: before work is put into them. */
+  readiness(bytes?: number): Readiness;
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly cause: RefusalCause };

@@ -11,7 +11,7 @@ import { SpoolLane } from './spool-lane.ts';
 const RETRY = { initialMs: 50, maxMs: 1_000 };
 
 /** Refusals of one record among others; any other refusal is of the whole partition. */
-const OF_ONE_RECORD: ReadonlySet<string> = new Set(['RECORD_TOO_LARGE']);
+const OF_ONE_RECORD: ReadonlySet<string> = new Set(['RECORD_TOO_LARGE', 'RECORD_REFUSED']);
 
 /** What lanes share. */
 export interface LaneHost {

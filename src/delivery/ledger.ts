@@ -11,21 +11,33 @@ export interface Totals {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
+export const NOTHING: Totals = { accepted: 0, delivered: 0, buffered: 0, spooled: 0, deadLettered: 0, dropped: {} };
+
 /**
  * Counts of one collector process, or of one that left its spool behind. Events only ever move
  * from one place to another, so the identity holds after every call.
  */
 export class Ledger {
-  readonly #dropped: Record<string, number> = {};
-  readonly #places: Record<Place, number> = { buffered: 0, spooled: 0, delivered: 0, deadLettered: 0 };
+  #dropped: Record<string, number> = {};
+  #places: Record<Place, number> = { buffered: 0, spooled: 0, delivered: 0, deadLettered: 0 };
   #accepted = 0;
+  #ceiling = Number.POSITIVE_INFINITY;
+  #raise: (accepted: number) => number = () => Number.POSITIVE_INFINITY;
 
-  constructor(start?: Totals) {
-    if (!start) return;
-    const { accepted, dropped, ...places } = start;
+  /** Goes on from earlier totals. */
+  restore({ accepted, dropped, ...places }: Totals): void {
     this.#accepted = accepted;
     this.#places = { ...places };
     this.#dropped = { ...dropped };
+  }
+
+  /**
+   * Keeps the number of accepted events at or below a ceiling: before it is passed, `raise` is
+   * called with the number that is needed, writes a higher ceiling down, and returns it.
+   */
+  keepBelow(ceiling: number, raise: (accepted: number) => number): void {
+    this.#ceiling = ceiling;
+    this.#raise = raise;
   }
 
   get accepted(): number {
@@ -42,7 +54,9 @@ export class Ledger {
 
   /** Events were taken into memory. */
   accept(events: number): void {
-    this.#accepted += events;
+    const accepted = this.#accepted + events;
+    if (accepted > this.#ceiling) this.#ceiling = this.#raise(accepted);
+    this.#accepted = accepted;
     this.#places.buffered += events;
   }
 
@@ -56,4 +70,21 @@ export class Ledger {
     this.#places[from] -= events;
     this.#dropped[cause] = (this.#dropped[cause] ?? 0) + events;
   }
+}
+
+/** The sum of several ledgers. */
+export function sumOf(all: readonly Totals[]): Totals {
+  const dropped: Record<string, number> = {};
+  for (const [cause, events] of all.flatMap((one) => Object.entries(one.dropped))) {
+    dropped[cause] = (dropped[cause] ?? 0) + events;
+  }
+  const total = (read: (one: Totals) => number) => all.reduce((sum, one) => sum + read(one), 0);
+  return {
+    accepted: total(({ accepted }) => accepted),
+    delivered: total(({ delivered }) => delivered),
+    buffered: total(({ buffered }) => buffered),
+    spooled: total(({ spooled }) => spooled),
+    deadLettered: total(({ deadLettered }) => deadLettered),
+    dropped,
+  };
 }

@@ -136,6 +136,8 @@ export const statusReply = Type.Object(
           shedRequests: countsBy('cause'),
           bufferBytes: count,
           bufferLimitBytes: count,
+          spoolBytes: count,
+          spoolLimitBytes: count,
         },
         { description: 'Absent in a process that only loads' },
       ),
@@ -149,7 +151,7 @@ export const statusReply = Type.Object(
         deadLettered: count,
         dropped: countsBy('cause'),
       },
-      { description: 'accepted = delivered + buffered + spooled + deadLettered + dropped' },
+      { description: 'Of the data directory: accepted = delivered + buffered + spooled + deadLettered + dropped' },
     ),
     topics: Type.Array(
       Type.Object({

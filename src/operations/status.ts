@@ -24,9 +24,13 @@ export interface CollectorStatus {
   readonly shedRequests: Readonly<Record<string, number>>;
   readonly bufferBytes: number;
   readonly bufferLimitBytes: number;
+  /** Bytes of events on disk, waiting for the log. */
+  readonly spoolBytes: number;
+  /** Zero where there is no spool: the log is embedded. */
+  readonly spoolLimitBytes: number;
 }
 
-/** `accepted = delivered + buffered + spooled + deadLettered + Σ dropped`. */
+/** Of the data directory, over all its processes and their starts: `accepted = delivered + buffered + spooled + deadLettered + Σ dropped`. */
 export interface Accounting {
   readonly accepted: number;
   readonly delivered: number;

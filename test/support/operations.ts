@@ -146,6 +146,8 @@ export function statusAt(now: number, more: Partial<Status> = {}): Status {
       shedRequests: { buffer_full: 2 },
       bufferBytes: 1_024,
       bufferLimitBytes: 67_108_864,
+      spoolBytes: 0,
+      spoolLimitBytes: 0,
     },
     accounting: { accepted: 100, delivered: 96, buffered: 2, spooled: 0, deadLettered: 1, dropped: { crash: 1 } },
     topics: [{ name: 'select-color', partitions: [{ partition: 0, startOffset: 0, endOffset: 96 }] }],
