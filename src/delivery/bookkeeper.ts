@@ -93,22 +93,29 @@ export class Bookkeeper {
   }
 
   async #adopt(delivery: Delivery): Promise<void> {
-    const { root, logger } = this.#options;
-    const slot = await Slot.adopt(root, this.#options);
-    if (!slot) return;
+    const { root } = this.#options;
+    for (let slot = await Slot.adopt(root, this.#options); slot; slot = await Slot.adopt(root, this.#options)) {
+      this.#takeUp(slot, delivery);
+      if (this.#stopped.signal.aborted) return;
+    }
+  }
+
+  #takeUp(slot: Slot, delivery: Delivery): void {
     const { spool } = slot;
+    this.#adopted.add(slot);
+    const leave = () => {
+      if (this.#adopted.delete(slot)) this.#leave(slot);
+    };
     if (!spool || spool.records === 0) {
-      await slot.close();
+      leave();
       return;
     }
+    const { logger } = this.#options;
     logger.info(
       { directory: slot.directory, events: spool.events },
       'events that another process spooled are taken up',
     );
-    this.#adopted.add(slot);
-    delivery.replay(spool, () => {
-      if (this.#adopted.delete(slot)) this.#leave(slot);
-    });
+    delivery.replay(spool, leave);
   }
 
   #leave(slot: Slot): void {
