@@ -251,8 +251,15 @@ function processesMustFit(reviewed: Reviewed): Fault[] {
 
 function kafkaMustFit(reviewed: Reviewed): Fault[] {
   if (!reviewed.isSound('log')) return [];
-  const { kafka } = reviewed.configuration.log;
-  return kafka ? checkKafkaConfig(kafka).map((message) => ({ path: 'log.kafka', message })) : [];
+  const { log, delivery } = reviewed.configuration;
+  if (!log.kafka) return [];
+  const faults: Fault[] = checkKafkaConfig(log.kafka).map((message) => ({ path: 'log.kafka', message }));
+  // One batch is one send, and Kafka bounds it as it bounds a record.
+  if (reviewed.isSound('delivery.batchBytes') && delivery.batchBytes > log.kafka.recordBytes) {
+    const path = 'delivery.batchBytes';
+    faults.push({ path, message: `${path} must be at most log.kafka.recordBytes, which is ${log.kafka.recordBytes}.` });
+  }
+  return faults;
 }
 
 export type EventTopic = { readonly name: string } & Configuration['topics'][string];

@@ -78,6 +78,14 @@ test('several collector processes need a log that they can share', () => {
   assert.deepEqual(pathsOf('collector: { processes: 2 }', KAFKA), []);
 });
 
+test('a batch is no larger than what Kafka takes', () => {
+  const { faults } = load('delivery: { batchBytes: 2MiB }', KAFKA);
+  assert.deepEqual(
+    faults.map((fault) => fault.path),
+    ['delivery.batchBytes'],
+  );
+});
+
 test('a field that the collector sets makes no key', () => {
   const { faults } = load('topics: { a: { types: [a], key: receivedAt } }');
   assert.deepEqual(

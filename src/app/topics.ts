@@ -1,5 +1,5 @@
 import { COLLECTOR_DEAD_LETTERS, deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
-import type { Admin, TopicOptions } from '../log/log.ts';
+import type { Admin, TopicDescription, TopicOptions } from '../log/log.ts';
 import { Backoff } from '../support/backoff.ts';
 import type { Clock } from '../support/clock.ts';
 import { decisionOf, messageOf } from '../support/errors.ts';
@@ -40,14 +40,30 @@ export function configuredPartitions(configuration: Configuration): Readonly<Rec
 /** Makes the topics, or finds them made. One that differs from the configuration is left alone, and told of. */
 export async function createTopics(admin: Admin, configuration: Configuration, logger?: Logger): Promise<void> {
   for (const [name, options] of impliedTopics(configuration)) {
-    const { partitions } = await admin.createTopic(name, options);
-    if (partitions !== options.partitions) {
+    for (const difference of differences(options, await admin.createTopic(name, options))) {
       logger?.warn(
-        { topic: name, configured: options.partitions, found: partitions },
-        'a topic has another number of partitions than the configuration says; it is left as it is',
+        { topic: name, ...difference },
+        'a topic is not as the configuration says; it is left as it is, which "millrace doctor" explains',
       );
     }
   }
+}
+
+/** In what a topic that was found differs from what was asked for. */
+export function differences(
+  asked: TopicOptions,
+  found: TopicDescription,
+): { readonly setting: string; readonly configured: string | number; readonly found: string | number }[] {
+  const pairs: [string, string | number | undefined, string | number | undefined][] = [
+    ['partitions', asked.partitions, found.partitions],
+    ['replication', asked.replication, found.replication],
+    ...Object.entries(asked.config ?? {}).map(
+      ([setting, value]) => [setting, value, found.config?.[setting]] as [string, string, string | undefined],
+    ),
+  ];
+  return pairs.flatMap(([setting, configured, is]) =>
+    configured === undefined || is === undefined || configured === is ? [] : [{ setting, configured, found: is }],
+  );
 }
 
 const RETRY = { initialMs: 200, maxMs: 5_000 };

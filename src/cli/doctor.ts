@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { prepareDataDirectory } from '../app/data-directory.ts';
 import { findRunning } from '../app/running.ts';
-import { configuredPartitions, impliedTopics } from '../app/topics.ts';
+import { configuredPartitions, differences, impliedTopics } from '../app/topics.ts';
 import { parseAddress } from '../config/address.ts';
 import { formatBytes } from '../config/units.ts';
 import { openLog } from '../log/open.ts';
@@ -98,19 +98,20 @@ async function checkKafka({ configuration }: LoadedConfiguration): Promise<Findi
     logging: { ...configuration.logging, level: 'error' },
   });
   try {
-    const found = new Map((await log.admin.topics()).map((topic) => [topic.name, topic.partitions]));
+    const existing = new Set((await log.admin.topics()).map((topic) => topic.name));
     const findings: Finding[] = [
       { check: 'log', state: 'good', found: `Kafka answers at ${kafka.brokers.join(', ')}` },
     ];
-    for (const [topic, { partitions }] of impliedTopics(configuration)) {
-      const has = found.get(topic);
-      if (has === undefined || has === partitions) continue;
-      findings.push({
-        check: `topic ${topic}`,
-        state: 'warning',
-        found: `has ${has} partitions, but the configuration says ${partitions}`,
-        help: 'It is used as it is; make the configuration say the same, or add partitions with the tools of Kafka.',
-      });
+    for (const [topic, asked] of impliedTopics(configuration)) {
+      if (!existing.has(topic)) continue;
+      for (const { setting, configured, found } of differences(asked, await log.admin.createTopic(topic, asked))) {
+        findings.push({
+          check: `topic ${topic}`,
+          state: 'warning',
+          found: `${setting} is ${found}, but the configuration says ${configured}`,
+          help: 'It is used as it is; make the configuration say the same, or change the topic with the tools of Kafka.',
+        });
+      }
     }
     return findings;
   } catch (error) {

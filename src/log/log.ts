@@ -114,6 +114,10 @@ export interface TopicDescription {
   /** Unique to this topic for ever: one made anew under the same name has another. */
   readonly id: string;
   readonly partitions: number;
+  /** Copies of each partition, where the log has any. */
+  readonly replication?: number;
+  /** Of the settings that `createTopic` was told, those in force; told by `createTopic` only. */
+  readonly config?: Readonly<Record<string, string>>;
 }
 
 export interface TopicOptions {

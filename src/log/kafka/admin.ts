@@ -15,6 +15,9 @@ import { EARLIEST, LATEST, Offsets } from './offsets.ts';
 /** The copies that the cluster's own `default.replication.factor` says. */
 const DEFAULT_REPLICATION = -1;
 
+/** A topic among the kinds of things that have settings. */
+const TOPIC_RESOURCE = 2 as const;
+
 /** Kafka's rule for names of topics, which it does not always tell as such. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
@@ -55,7 +58,10 @@ export class KafkaAdmin implements Admin {
     return this.#cluster.persist({}, async (remainingMs) => {
       await this.#cluster.refresh([name], remainingMs);
       const existing = this.#cluster.topic(name);
-      if (existing && (!isOurs || existing.leaders.every((leader) => leader))) return describe(name, existing);
+      if (existing && (!isOurs || existing.leaders.every((leader) => leader))) {
+        const config = isOurs ? options.config : await this.#settingsOf(name, options, remainingMs);
+        return { ...describe(name, existing), ...(config ? { config } : {}) };
+      }
       if (!existing) await this.#create(name, options, remainingMs);
       // One that was just made is of use when every partition has a leader.
       isOurs = true;
@@ -176,6 +182,23 @@ export class KafkaAdmin implements Admin {
     }
   }
 
+  /** Of the settings that were asked for, those in force. */
+  async #settingsOf(
+    name: string,
+    { config }: TopicOptions,
+    remainingMs: number,
+  ): Promise<Readonly<Record<string, string>> | undefined> {
+    if (!config) return undefined;
+    const [node] = this.#cluster.nodes();
+    if (node === undefined) throw logErrors.LOG_UNAVAILABLE('Kafka has no broker at present');
+    const resource = { resourceType: TOPIC_RESOURCE, resourceName: name, configurationKeys: Object.keys(config) };
+    const answer = await this.#connections.request(node, remainingMs, apis.describeConfigs, [resource], false, false);
+    const [result] = answer.results;
+    if (!result) throw logErrors.LOG_UNAVAILABLE(`settings of topic ${name}: the answer is empty`);
+    check(result.errorCode, `settings of topic ${name}`, result.errorMessage);
+    return Object.fromEntries(result.configs.map((setting) => [setting.name, setting.value ?? '']));
+  }
+
   async #commit(coordinator: Coordinator, positions: readonly Position[], remainingMs: number): Promise<void> {
     const code = await coordinator.commit({ generation: NO_GENERATION, memberId: '' }, positions, remainingMs);
     if (code === UNKNOWN_MEMBER_ID) throw logErrors.GROUP_HAS_MEMBERS('the group has members');
@@ -205,6 +228,6 @@ export class KafkaAdmin implements Admin {
   }
 }
 
-function describe(name: string, { id, leaders }: Topic): TopicDescription {
-  return { name, id, partitions: leaders.length };
+function describe(name: string, { id, leaders, replication }: Topic): TopicDescription {
+  return { name, id, partitions: leaders.length, replication };
 }

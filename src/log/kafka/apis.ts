@@ -7,6 +7,7 @@ import {
   createAPI,
   createTopicsV7,
   deleteRecordsV2,
+  describeConfigsV4,
   describeGroupsV5,
   fetchV12,
   findCoordinatorV4,
@@ -29,6 +30,7 @@ import type { API } from './connection.ts';
 
 export const createTopics = createTopicsV7.api;
 export const deleteRecords = deleteRecordsV2.api;
+export const describeConfigs = describeConfigsV4.api;
 export const describeGroups = describeGroupsV5.api;
 export const findCoordinator = findCoordinatorV4.api;
 export const heartbeat = heartbeatV4.api;

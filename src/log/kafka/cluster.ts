@@ -26,6 +26,8 @@ export interface Topic {
   readonly id: string;
   /** By partition; `undefined` while one has no leader. */
   readonly leaders: readonly (Leader | undefined)[];
+  /** Copies of each partition. */
+  readonly replication: number;
 }
 
 export interface ClusterOptions {
@@ -215,7 +217,8 @@ export class Cluster {
       for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         if (leaderId >= 0) leaders[partitionIndex] = { node: leaderId, epoch: leaderEpoch };
       }
-      this.#topics.set(name, { id: topicId, leaders });
+      const replication = partitions[0]?.replicaNodes.length ?? 0;
+      this.#topics.set(name, { id: topicId, leaders, replication });
     }
   }
 }
