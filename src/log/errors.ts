@@ -15,7 +15,7 @@ export const logErrors = defineErrors({
   },
   LOG_CORRUPT: {
     decision: 'stop',
-    help: 'A stored batch no longer matches its checksum. Restore the log from a copy, or move it away to start a new one.',
+    help: 'Restore the log from a copy, or move it away to start a new one.',
   },
   LOG_UNAVAILABLE: {
     decision: 'retry',

@@ -211,5 +211,8 @@ test('a log of another version is refused as it is', async (t) => {
 test('a file that is no log is refused', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(path.join(directory, DATABASE_FILE), 'this is not a database'.repeat(1000));
-  await assert.rejects(openEmbeddedLog({ directory, ...EMBEDDED_DEFAULTS }), { code: 'LOG_CORRUPT' });
+  await assert.rejects(openEmbeddedLog({ directory, ...EMBEDDED_DEFAULTS }), {
+    code: 'LOG_CORRUPT',
+    message: "the file log.db is no database of Millrace's log",
+  });
 });

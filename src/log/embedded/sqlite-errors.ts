@@ -1,5 +1,6 @@
 import { MillraceError, messageOf } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
+import { DATABASE_FILE } from './schema.ts';
 
 /** Result codes of SQLite (sqlite3.h); the low byte is the kind, the rest says more. */
 const SQLITE_CORRUPT = 11;
@@ -21,11 +22,13 @@ export function writeFailure(error: unknown): MillraceError {
   return logErrors.LOG_FAILED(`the log could not be written: ${messageOf(error)}`, { cause: error });
 }
 
-/** What a failed read means: the file is damaged, or could not be read this time. */
+/** What a failed read means: the file is foreign or damaged, or could not be read this time. */
 export function readFailure(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   const kind = codeOf(error) & 0xff;
-  if (kind === SQLITE_CORRUPT || kind === SQLITE_NOTADB)
+  if (kind === SQLITE_NOTADB)
+    return logErrors.LOG_CORRUPT(`the file ${DATABASE_FILE} is no database of Millrace's log`, { cause: error });
+  if (kind === SQLITE_CORRUPT)
     return logErrors.LOG_CORRUPT(`the file of the log is damaged: ${messageOf(error)}`, { cause: error });
   return logErrors.LOG_UNAVAILABLE(`the log could not be read: ${messageOf(error)}`, { cause: error });
 }
