@@ -11,6 +11,7 @@ import type { KafkaCluster } from '../test/engines/kafka.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { KafkaView } from '../test/support/kafka-view.ts';
 import { Program } from '../test/support/program.ts';
+import { until } from '../test/support/until.ts';
 import { generateLoad } from './collector/generator.ts';
 import { BATCH_EVENTS } from './collector/messages.ts';
 import { javaConsumes, javaProduces } from './kafka/java.ts';
@@ -30,6 +31,9 @@ const WARM_UP_RECORDS = 1_000_000;
 const RECORDS = 3_000_000;
 const COLLECTOR_LOAD = { connections: 64, warmUpMs: 3_000, measureMs: 8_000 };
 const COLLECTOR_TOPIC = 'select-color';
+/** Longest wait for a spool to be drained once the load has ended. */
+const DRAIN_MS = 120_000;
+
 const TARGETS = { produce_vs_java: 0.6, consume_vs_java: 0.6, max_missing: 0 };
 
 /** One yardstick and ours, one after the other. */
@@ -152,6 +156,15 @@ class KafkaBench {
       const stored = () => this.#view.end([COLLECTOR_TOPIC]);
       const atStart = await stored();
       const { report, before, after } = await generateLoad(order, stored);
+      // Under overload a part of what was answered waits in the spool.
+      await until(
+        'all that was accepted is in Kafka',
+        async () => {
+          const { buffered, spooled } = (await program.status()).accounting;
+          return buffered + spooled === 0;
+        },
+        DRAIN_MS,
+      );
       const exitCode = await program.stop();
       if (exitCode !== 0) throw new Error(`the collector ended with ${exitCode}`);
       this.#missing += Math.abs(report.acknowledged * BATCH_EVENTS - ((await stored()) - atStart));
