@@ -117,10 +117,21 @@ function exitCodeOf(error: unknown): number {
   return error.code === 'NOT_REACHABLE' ? EXIT.unreachable : EXIT.failed;
 }
 
-/** The first signal asks for an orderly end; a second one gets the system's usual, immediate one. */
+/** A signal that comes twice at once is one: a terminal sends Ctrl-C to npm and to us, and npm passes it on. */
+const ONE_SIGNAL_MS = 1_000;
+
+/** The first signal asks for an orderly end; a later one gets the system's usual, immediate one. */
 function ofThisProcess(): Surroundings {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) return;
+    stop.abort(signal);
+    setTimeout(() => {
+      for (const one of signals) process.off(one, onSignal);
+    }, ONE_SIGNAL_MS).unref();
+  };
+  for (const signal of signals) process.on(signal, onSignal);
   // Whoever read the answers has gone, as `head` does: an end like Ctrl-C, and no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

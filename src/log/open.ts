@@ -7,7 +7,6 @@ import type { EmbeddedLogConfig } from './embedded/config.ts';
 import type { LogShare as EmbeddedLogShare } from './embedded/open.ts';
 import { connectEmbeddedLog, openEmbeddedLog } from './embedded/open.ts';
 import type { KafkaLogConfig } from './kafka/config.ts';
-import { openKafkaLog } from './kafka/open.ts';
 import type { Log } from './log.ts';
 
 export type LogConfig =
@@ -55,7 +54,7 @@ export async function openLog({ config, directory, partitions, logging, onFailur
     });
   }
   const share: KafkaLogShare = { kind: 'kafka', config: config.kafka, partitions, logging };
-  return Object.assign(connectKafka(share), { share: () => share, protect: () => {} });
+  return Object.assign(await connectKafka(share), { share: () => share, protect: () => {} });
 }
 
 /** Uses, from another thread, a log that is open in this process. */
@@ -68,7 +67,9 @@ export function transferOf(share: LogShare): readonly Transferable[] {
   return share.kind === 'embedded' ? [share.port] : [];
 }
 
-function connectKafka({ config, partitions, logging }: KafkaLogShare): Log {
+/** Loads the client only where it is used: in each thread it takes as much memory as all else. */
+async function connectKafka({ config, partitions, logging }: KafkaLogShare): Promise<Log> {
+  const { openKafkaLog } = await import('./kafka/open.ts');
   const logger = createLogger(logging).child({ part: 'kafka' });
   return openKafkaLog({ config, topics: new Map(Object.entries(partitions)), logger, clock: systemClock });
 }
