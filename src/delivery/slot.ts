@@ -9,8 +9,8 @@ import type { Totals } from './ledger.ts';
 import { Ledger, NOTHING, sumOf } from './ledger.ts';
 import { Spool } from './spool.ts';
 
-/** Events that may be accepted beyond what a second brings, before a checkpoint is due at once. */
-const LEAST_MARGIN = 100;
+/** Of what came since the last checkpoint, so much more may come before the next one is due at once; nothing while idle. */
+const MARGIN = 1.5;
 
 /** More collector processes than one directory will ever see. */
 const MOST_SLOTS = 1024;
@@ -96,7 +96,7 @@ export class Slot {
     return this.#spool;
   }
 
-  /** Writes the ledger down, with room for as many more events as the last second brought, and half of that. */
+  /** Writes the ledger down, with room for as many more events as the last second brought, and half as many again. */
   checkpoint(): void {
     this.#write(this.ledger.accepted);
   }
@@ -138,7 +138,7 @@ export class Slot {
   }
 
   #write(accepted: number): number {
-    const margin = LEAST_MARGIN + Math.ceil((accepted - this.#before) * 1.5);
+    const margin = Math.ceil((accepted - this.#before) * MARGIN);
     this.#before = this.ledger.accepted;
     const ceiling = accepted + margin;
     writeCheckpoint(this.#file, { version: 1, totals: this.ledger.totals, ceiling, clean: false });
