@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { Bookkeeper } from '../delivery/bookkeeper.ts';
+import { sumByName } from '../delivery/ledger.ts';
 import type { CollectorStatus } from '../operations/status.ts';
 import { Backoff } from '../support/backoff.ts';
 import { Channel } from '../support/channel.ts';
@@ -134,12 +135,6 @@ function sum(collectors: readonly CollectorStatus[]): CollectorStatus {
     spoolBytes: total(({ spoolBytes }) => spoolBytes),
     spoolLimitBytes: total(({ spoolLimitBytes }) => spoolLimitBytes),
   };
-}
-
-function sumByName(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sums[name] = (sums[name] ?? 0) + count;
-  return sums;
 }
 
 /** What a process that is gone leaves behind in the sums: its counters, but nothing that it held. */

@@ -1,6 +1,7 @@
 import type { Halves, Millrace } from '../app/millrace.ts';
 import { startMillrace } from '../app/millrace.ts';
 import { createLogger } from '../support/logger.ts';
+import { whenAborted } from '../support/within.ts';
 import type { Call, Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
 
@@ -54,11 +55,7 @@ async function serve({ output, signal, loadValid }: Call, halves: Halves): Promi
     output.line(`  Dashboard  ${operations}`);
     output.line(`\n  ${output.style('dim', 'Ctrl-C stops it; nothing acknowledged is lost.')}\n`);
   }
-  const stopped = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  const failure = await Promise.race([stopped, millrace.failed]);
+  const failure = await Promise.race([whenAborted(signal), millrace.failed]);
   if (failure) logger.error({ error: failure.message }, 'the log failed; stopping');
   const unsafe = await stopWithin(millrace, () => {
     logger.error({}, 'the stop took too long; ending without it');

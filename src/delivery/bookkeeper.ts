@@ -57,10 +57,16 @@ export class Bookkeeper {
 
   /** The totals of the data directory: exact for this process, up to a second old for others. */
   totals(): Totals {
-    const mine = [this.#own, ...this.#adopted];
-    const directories = new Set(mine.map(({ directory }) => directory));
-    const others = Slot.totalsBeside(directories, this.#options.root);
-    return sumOf([...mine.map(({ ledger }) => ledger.totals), others]);
+    const others = Slot.totalsBeside(this.#directories, this.#options.root);
+    return sumOf([...this.#slots.map(({ ledger }) => ledger.totals), others]);
+  }
+
+  get #slots(): readonly Slot[] {
+    return [this.#own, ...this.#adopted];
+  }
+
+  get #directories(): ReadonlySet<string> {
+    return new Set(this.#slots.map(({ directory }) => directory));
   }
 
   /** Begins: what was left behind goes to the log through this delivery. */
@@ -74,7 +80,7 @@ export class Bookkeeper {
   async close(): Promise<void> {
     this.#stopped.abort();
     await this.#keeping;
-    await Promise.all([...this.#leaving, ...[this.#own, ...this.#adopted].map((slot) => slot.close())]);
+    await Promise.all([...this.#leaving, ...this.#slots.map((slot) => slot.close())]);
   }
 
   async #keep(delivery: Delivery): Promise<void> {
@@ -82,7 +88,7 @@ export class Bookkeeper {
     const { signal } = this.#stopped;
     for (let turn = 0; !signal.aborted; turn++) {
       try {
-        for (const slot of [this.#own, ...this.#adopted]) slot.checkpoint();
+        for (const slot of this.#slots) slot.checkpoint();
         if (turn % ADOPT_EVERY === 0) await this.#adopt(delivery);
       } catch (error) {
         // A full disk, most likely; the ceiling written before still holds.
@@ -94,9 +100,10 @@ export class Bookkeeper {
 
   async #adopt(delivery: Delivery): Promise<void> {
     const { root } = this.#options;
-    for (let slot = await Slot.adopt(root, this.#options); slot; slot = await Slot.adopt(root, this.#options)) {
+    while (!this.#stopped.signal.aborted) {
+      const slot = await Slot.adopt(root, this.#directories, this.#options);
+      if (!slot) return;
       this.#takeUp(slot, delivery);
-      if (this.#stopped.signal.aborted) return;
     }
   }
 

@@ -74,10 +74,6 @@ export class Ledger {
 
 /** The sum of several ledgers. */
 export function sumOf(all: readonly Totals[]): Totals {
-  const dropped: Record<string, number> = {};
-  for (const [cause, events] of all.flatMap((one) => Object.entries(one.dropped))) {
-    dropped[cause] = (dropped[cause] ?? 0) + events;
-  }
   const total = (read: (one: Totals) => number) => all.reduce((sum, one) => sum + read(one), 0);
   return {
     accepted: total(({ accepted }) => accepted),
@@ -85,6 +81,13 @@ export function sumOf(all: readonly Totals[]): Totals {
     buffered: total(({ buffered }) => buffered),
     spooled: total(({ spooled }) => spooled),
     deadLettered: total(({ deadLettered }) => deadLettered),
-    dropped,
+    dropped: sumByName(all.map((one) => one.dropped)),
   };
+}
+
+/** Counts by name, added up name by name. */
+export function sumByName(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }

@@ -59,10 +59,9 @@ export class Slot {
     throw new Error(`more than ${MOST_SLOTS} collector processes work below ${root}`);
   }
 
-  /** Takes a slot that somebody left behind with events or uncertain counts in it, if there is one. */
-  static async adopt(root: string, options: SlotOptions): Promise<Slot | undefined> {
-    for (const name of slotsIn(root)) {
-      const directory = path.join(root, name);
+  /** Takes a slot, of those in other directories, that somebody left behind with events or uncertain counts in it. */
+  static async adopt(root: string, mine: ReadonlySet<string>, options: SlotOptions): Promise<Slot | undefined> {
+    for (const directory of slotsBeside(mine, root)) {
       const checkpoint = readCheckpoint(path.join(directory, CHECKPOINT));
       if (checkpoint?.clean && !existsSync(path.join(directory, LOG))) continue;
       const slot = await Slot.#open(directory, false, options);
@@ -73,10 +72,11 @@ export class Slot {
 
   /** The last checkpoints of all slots but those in these directories, summed. */
   static totalsBeside(directories: ReadonlySet<string>, root: string): Totals {
-    const others = slotsIn(root)
-      .map((name) => path.join(root, name))
-      .filter((directory) => !directories.has(directory));
-    return sumOf(others.map((directory) => readCheckpoint(path.join(directory, CHECKPOINT))?.totals ?? NOTHING));
+    return sumOf(
+      slotsBeside(directories, root).map(
+        (directory) => readCheckpoint(path.join(directory, CHECKPOINT))?.totals ?? NOTHING,
+      ),
+    );
   }
 
   static async #open(directory: string, withSpool: boolean, options: SlotOptions): Promise<Slot | undefined> {
@@ -147,11 +147,14 @@ export class Slot {
   }
 }
 
-function slotsIn(root: string): readonly string[] {
+/** The directories of all slots but these, lowest first. */
+function slotsBeside(directories: ReadonlySet<string>, root: string): readonly string[] {
   try {
     return readdirSync(root)
       .filter((name) => /^\d{1,4}$/.test(name))
-      .sort((a, b) => Number(a) - Number(b));
+      .sort((a, b) => Number(a) - Number(b))
+      .map((name) => path.join(root, name))
+      .filter((directory) => !directories.has(directory));
   } catch {
     return [];
   }

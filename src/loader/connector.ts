@@ -4,6 +4,7 @@ import { Backoff } from '../support/backoff.ts';
 import type { Clock } from '../support/clock.ts';
 import { decisionOf, MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
+import { whenAborted } from '../support/within.ts';
 import type { LoaderConfig } from './config.ts';
 import { ConnectorDeadLetters } from './dead-letters.ts';
 import type { ConnectorState, LifecycleEvent } from './lifecycle.ts';
@@ -144,8 +145,7 @@ export class Connector {
           }
         }
       } else {
-        const { signal } = this.#changed;
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        await whenAborted(this.#changed.signal);
       }
     }
   }

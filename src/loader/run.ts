@@ -4,6 +4,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { Clock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
+import { whenAborted } from '../support/within.ts';
 import type { LoaderConfig } from './config.ts';
 import { loaderErrors } from './errors.ts';
 import { PartitionLoad } from './partition-load.ts';
@@ -67,7 +68,7 @@ export class Run implements AssignmentListener {
     try {
       await this.#options.sink.open(this.#ended.signal);
       // Joining may take as long as the slowest member; whoever stops does not wait for it.
-      await Promise.race([this.#consumer.subscribe(this), abortOf(this.#ended.signal)]);
+      await Promise.race([this.#consumer.subscribe(this), whenAborted(this.#ended.signal)]);
       void this.#watch();
       while (!this.#ended.signal.aborted) await this.#pollOnce();
     } finally {
@@ -223,11 +224,4 @@ export class Run implements AssignmentListener {
     this.#ended.abort();
     this.#interruptPoll.abort();
   }
-}
-
-function abortOf(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

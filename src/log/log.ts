@@ -162,6 +162,11 @@ export interface Log {
   close(): Promise<void>;
 }
 
+/** The partition alone, of something that says more. */
+export function plainPartition({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
 /** One string a partition, as a key of maps. */
 export function partitionName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;

@@ -1,3 +1,5 @@
+import type { Totals } from '../delivery/ledger.ts';
+
 /** What the program says of itself to operators: `GET /api/status`, its stream, and `millrace status`. */
 export interface Status {
   readonly version: string;
@@ -31,14 +33,7 @@ export interface CollectorStatus {
 }
 
 /** Of the data directory, over all its processes and their starts: `accepted = delivered + buffered + spooled + deadLettered + Σ dropped`. */
-export interface Accounting {
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly buffered: number;
-  readonly spooled: number;
-  readonly deadLettered: number;
-  readonly dropped: Readonly<Record<string, number>>;
-}
+export type Accounting = Totals;
 
 export interface TopicStatus {
   readonly name: string;

@@ -1,16 +1,14 @@
 import type { Channel } from '../../support/channel.ts';
+import { WakeUps } from '../../support/wake-ups.ts';
 import { settlesWithin } from '../../support/within.ts';
 import { logErrors } from '../errors.ts';
 import type { AssignmentListener, Consumer, ConsumerOptions, Position, RecordBatch, TopicPartition } from '../log.ts';
-import { partitionName } from '../log.ts';
+import { partitionName, plainPartition } from '../log.ts';
 import { REVOKE_TIMEOUT_MS } from './groups.ts';
 import type { LogCalls, PartitionEnd, StartingPosition } from './protocol.ts';
 import type { ReadResult } from './reader.ts';
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
-
-/** The longest that a timer of Node takes; a longer wait is several. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What a consumer needs of the connection that it belongs to. */
 export interface ConsumerHost {
@@ -43,7 +41,7 @@ export class EmbeddedConsumer implements Consumer {
   readonly #membership: Membership;
   readonly #options: ConsumerOptions;
   readonly #assigned = new Map<string, Assigned>();
-  readonly #wakeUps = new Set<() => void>();
+  readonly #wakeUps = new WakeUps();
   #listener: AssignmentListener | undefined;
   /** Assignments and revocations, one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -71,7 +69,7 @@ export class EmbeddedConsumer implements Consumer {
       const batches = this.#take();
       const remainingMs = deadline - performance.now();
       if (batches.length > 0 || remainingMs <= 0 || options.signal?.aborted) return batches;
-      await this.#change(Math.min(remainingMs, MAX_TIMER_MS), options.signal);
+      await this.#wakeUps.wait(remainingMs, options.signal);
     }
   }
 
@@ -83,14 +81,14 @@ export class EmbeddedConsumer implements Consumer {
   resume(partition: TopicPartition): void {
     const assigned = this.#assigned.get(partitionName(partition));
     if (assigned) assigned.paused = false;
-    this.#wake();
+    this.#wakeUps.wake();
   }
 
   seek(partition: TopicPartition, offset: number): void {
     const assigned = this.#assigned.get(partitionName(partition));
     if (!assigned) throw logErrors.PARTITION_NOT_OWNED(`partition ${partitionName(partition)} is not this member's`);
     assigned.offset = offset;
-    this.#wake();
+    this.#wakeUps.wake();
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
@@ -113,7 +111,7 @@ export class EmbeddedConsumer implements Consumer {
       if (current.length === 0) return;
       await this.#listener?.assigned(current.map(plainPartition));
       for (const assigned of mine) assigned.live = true;
-      this.#wake();
+      this.#wakeUps.wake();
     });
   }
 
@@ -144,7 +142,7 @@ export class EmbeddedConsumer implements Consumer {
       const assigned = this.#assigned.get(partitionName(end));
       if (assigned) assigned.endOffset = Math.max(assigned.endOffset, end.endOffset);
     }
-    this.#wake();
+    this.#wakeUps.wake();
   }
 
   /** The log is gone: every poll rejects from now on. */
@@ -193,25 +191,6 @@ export class EmbeddedConsumer implements Consumer {
     return batches;
   }
 
-  /** Resolves when something may have changed, after a time, or when aborted. */
-  #change(waitMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', wake);
-        this.#wakeUps.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, waitMs);
-      signal?.addEventListener('abort', wake);
-      this.#wakeUps.add(wake);
-    });
-  }
-
-  #wake(): void {
-    for (const wake of this.#wakeUps) wake();
-  }
-
   /** One after the other; what a listener throws ends the consumer, and the next poll throws it. */
   #inTurn(step: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(step).catch((error) => this.#end(error));
@@ -224,10 +203,6 @@ export class EmbeddedConsumer implements Consumer {
 
   #end(reason: Error): void {
     this.#ended ??= reason;
-    this.#wake();
+    this.#wakeUps.wake();
   }
-}
-
-function plainPartition({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
 }

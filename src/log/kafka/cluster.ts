@@ -1,3 +1,4 @@
+import { parseAddress } from '../../config/address.ts';
 import { Backoff } from '../../support/backoff.ts';
 import type { Clock } from '../../support/clock.ts';
 import { decisionOf, MillraceError } from '../../support/errors.ts';
@@ -7,7 +8,6 @@ import { logErrors } from '../errors.ts';
 import type { TopicPartition } from '../log.ts';
 import * as apis from './apis.ts';
 import type { KafkaLogConfig } from './config.ts';
-import { parseBroker } from './config.ts';
 import type { Address, API, ConnectionSettings } from './connection.ts';
 import { BrokerConnection } from './connection.ts';
 import { errorOf, NO_ERROR } from './errors.ts';
@@ -63,7 +63,7 @@ export class Cluster {
       clientId: config.clientId,
       connectTimeoutMs: config.connectTimeout,
     };
-    this.#bootstrap = config.brokers.map((broker) => new BrokerConnection(parseBroker(broker), this.#settings));
+    this.#bootstrap = config.brokers.map((broker) => new BrokerConnection(parseAddress(broker), this.#settings));
     this.#metadata = this.connections();
   }
 

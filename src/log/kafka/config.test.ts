@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { parseAddress } from '../../config/address.ts';
 import { readConfiguration } from '../../config/read.ts';
-import { checkKafkaConfig, kafkaLogConfig, parseBroker, unsafeIn } from './config.ts';
+import { checkKafkaConfig, kafkaLogConfig, unsafeIn } from './config.ts';
 
 function read(text: string) {
   const { value, faults } = readConfiguration(kafkaLogConfig, text, {});
@@ -10,8 +11,8 @@ function read(text: string) {
 
 test('brokers are all that is needed', () => {
   assert.deepEqual(read('brokers: ["kafka:9092", "10.0.0.1:9092", "[::1]:9092"]'), []);
-  assert.deepEqual(parseBroker('[::1]:9092'), { host: '::1', port: 9092 });
-  assert.deepEqual(parseBroker('kafka-1.example.org:9093'), { host: 'kafka-1.example.org', port: 9093 });
+  assert.deepEqual(parseAddress('[::1]:9092'), { host: '::1', port: 9092 });
+  assert.deepEqual(parseAddress('kafka-1.example.org:9093'), { host: 'kafka-1.example.org', port: 9093 });
 });
 
 test('what is no broker is a fault', () => {

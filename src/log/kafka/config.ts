@@ -1,3 +1,4 @@
+import { parseAddress } from '../../config/address.ts';
 import type { Static } from '../../config/fields.ts';
 import { boolean, bytes, duration, list, oneOf, optional, section, text } from '../../config/fields.ts';
 
@@ -131,17 +132,11 @@ export type KafkaLogConfig = Static<typeof kafkaLogConfig>;
 
 const MAX_PORT = 65_535;
 
-/** `host:port` or `[IPv6]:port` in its parts. */
-export function parseBroker(broker: string): { readonly host: string; readonly port: number } {
-  const colon = broker.lastIndexOf(':');
-  return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(broker.slice(colon + 1)) };
-}
-
 /** Rules that tie the fields together; each fault is one sentence. */
 export function checkKafkaConfig(config: KafkaLogConfig): string[] {
   const faults: string[] = [];
   for (const broker of config.brokers) {
-    const { port } = parseBroker(broker);
+    const { port } = parseAddress(broker);
     if (port < 1 || port > MAX_PORT) faults.push(`${broker} names no port: it must be from 1 to ${MAX_PORT}.`);
   }
   if (config.idempotent && config.acks !== 'all') faults.push('idempotent needs acks: all.');

@@ -1,15 +1,13 @@
+import { WakeUps } from '../../support/wake-ups.ts';
 import { settlesWithin } from '../../support/within.ts';
 import { logErrors } from '../errors.ts';
 import type { AssignmentListener, Consumer, ConsumerOptions, Position, RecordBatch, TopicPartition } from '../log.ts';
-import { partitionName } from '../log.ts';
+import { partitionName, plainPartition } from '../log.ts';
 import type { Cluster } from './cluster.ts';
 import { Fetcher } from './fetcher.ts';
 import { Membership } from './membership.ts';
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
-
-/** The longest that a timer of Node takes; a longer wait is several. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface Subscription {
   readonly group: string;
@@ -23,7 +21,7 @@ export class KafkaConsumer implements Consumer {
   readonly #fetcher: Fetcher;
   readonly #membership: Membership;
   readonly #forget: () => void;
-  readonly #wakeUps = new Set<() => void>();
+  readonly #wakeUps = new WakeUps();
   #listener: AssignmentListener | undefined;
   /** Assignments and revocations, one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -35,7 +33,7 @@ export class KafkaConsumer implements Consumer {
     this.#options = options;
     this.#forget = forget;
     this.#fetcher = new Fetcher(cluster, {
-      arrived: () => this.#wake(),
+      arrived: () => this.#wakeUps.wake(),
       replaced: () => this.#membership.startOver(),
       failed: (error) => this.#end(error),
     });
@@ -43,7 +41,7 @@ export class KafkaConsumer implements Consumer {
       assigned: (positions, topicIds) => this.#assign(positions, topicIds),
       revoked: (partitions) => this.#revoke(partitions),
       lost: (partitions) => this.#lose(partitions),
-      confirmed: () => this.#wake(),
+      confirmed: () => this.#wakeUps.wake(),
       failed: (error) => this.#end(error),
     });
   }
@@ -63,7 +61,7 @@ export class KafkaConsumer implements Consumer {
       const batches = this.#membership.isCurrent ? this.#fetcher.take(this.#options.maxBytes ?? DEFAULT_MAX_BYTES) : [];
       const remainingMs = deadline - performance.now();
       if (batches.length > 0 || remainingMs <= 0 || options.signal?.aborted) return batches;
-      await this.#change(Math.min(remainingMs, MAX_TIMER_MS), options.signal);
+      await this.#wakeUps.wait(remainingMs, options.signal);
     }
   }
 
@@ -73,14 +71,14 @@ export class KafkaConsumer implements Consumer {
 
   resume(partition: TopicPartition): void {
     this.#fetcher.pause(partition, false);
-    this.#wake();
+    this.#wakeUps.wake();
   }
 
   seek(partition: TopicPartition, offset: number): void {
     if (!this.#fetcher.seek(partition, offset)) {
       throw logErrors.PARTITION_NOT_OWNED(`partition ${partitionName(partition)} is not this member's`);
     }
-    this.#wake();
+    this.#wakeUps.wake();
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
@@ -99,7 +97,7 @@ export class KafkaConsumer implements Consumer {
       if (mine.length === 0) return;
       await this.#listener?.assigned(mine);
       for (const partition of mine) this.#fetcher.start(partition);
-      this.#wake();
+      this.#wakeUps.wake();
     });
   }
 
@@ -128,25 +126,6 @@ export class KafkaConsumer implements Consumer {
     this.#forget();
   }
 
-  /** Resolves when something may have changed, after a time, or when aborted. */
-  #change(waitMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', wake);
-        this.#wakeUps.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, waitMs);
-      signal?.addEventListener('abort', wake);
-      this.#wakeUps.add(wake);
-    });
-  }
-
-  #wake(): void {
-    for (const wake of this.#wakeUps) wake();
-  }
-
   /** One after the other; what a listener throws ends the consumer, and the next poll throws it. */
   #inTurn(step: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(step).catch((error) => this.#end(error));
@@ -155,10 +134,6 @@ export class KafkaConsumer implements Consumer {
 
   #end(reason: unknown): void {
     this.#ended ??= reason;
-    this.#wake();
+    this.#wakeUps.wake();
   }
-}
-
-function plainPartition({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
 }
