@@ -10,9 +10,11 @@ fileStoreContract('local', async (t) => new LocalFileStore(temporaryDirectory(t)
 
 async function closedFile(root: string, signal: AbortSignal) {
   const store = new LocalFileStore(root);
-  const staged = await store.stage('_millrace/tmp/a/1.part', signal);
+  const staged = await store.stage({ temporary: '_millrace/tmp/a/1.part', final: 'data/1.json' }, signal);
   await staged.write(Buffer.from('content'), signal);
-  return { store, file: await staged.close('data/1.json', signal) };
+  const file = await staged.seal(signal);
+  await staged.close(signal);
+  return { store, file };
 }
 
 test('local: a file that was copied with its folder is known by its content', async (t) => {
@@ -52,10 +54,11 @@ test('local: a publication linked but not answered is won by its repeat, and can
 test('local: a file that lost bytes behind its back is not closed', async (t) => {
   const root = temporaryDirectory(t);
   const store = new LocalFileStore(root);
-  const staged = await store.stage('_millrace/tmp/a/1.part', t.signal);
+  const staged = await store.stage({ temporary: '_millrace/tmp/a/1.part', final: 'data/1.json' }, t.signal);
   await staged.write(Buffer.from('content'), t.signal);
-  writeFileSync(path.join(root, staged.temporary), 'cont');
-  await assert.rejects(staged.close('data/1.json', t.signal), { code: 'FILES_LENGTH_MISMATCH', decision: 'retry' });
+  const { temporary } = await staged.seal(t.signal);
+  writeFileSync(path.join(root, temporary), 'cont');
+  await assert.rejects(staged.close(t.signal), { code: 'FILES_LENGTH_MISMATCH', decision: 'retry' });
   await staged.discard();
 });
 
@@ -64,7 +67,9 @@ test('local: a folder that is not one stops', async (t) => {
   writeFileSync(path.join(root, 'file'), '');
   renameSync(path.join(root, 'file'), path.join(root, '_millrace'));
   const store = new LocalFileStore(root);
-  await assert.rejects(store.stage('_millrace/tmp/1.part', t.signal), { decision: 'stop' });
+  await assert.rejects(store.stage({ temporary: '_millrace/tmp/1.part', final: '1.json' }, t.signal), {
+    decision: 'stop',
+  });
 });
 
 test('local: where no folder can be made, it stops', {
@@ -72,5 +77,7 @@ test('local: where no folder can be made, it stops', {
   timeout: 20_000,
 }, async (t) => {
   const store = new LocalFileStore('/proc/nope');
-  await assert.rejects(store.stage('_millrace/tmp/1.part', t.signal), { code: 'FILES_NOT_PERMITTED' });
+  await assert.rejects(store.stage({ temporary: '_millrace/tmp/1.part', final: '1.json' }, t.signal), {
+    code: 'FILES_NOT_PERMITTED',
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import type { ClosedFile, FileStore } from '../../src/sinks/files/stores/file-store.ts';
+import type { FileStore, SealedFile } from '../../src/sinks/files/stores/file-store.ts';
 import { readWhole } from '../../src/sinks/files/stores/file-store.ts';
 
 const WRITERS = 50;
@@ -16,10 +16,13 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
       await run(store, t.signal);
     });
 
-  async function closed(store: FileStore, name: string, content: string, signal: AbortSignal): Promise<ClosedFile> {
-    const staged = await store.stage(`_millrace/tmp/a/${name}.part`, signal);
+  async function closed(store: FileStore, name: string, content: string, signal: AbortSignal): Promise<SealedFile> {
+    const paths = { temporary: `_millrace/tmp/a/${name}.part`, final: `data/${name}.json` };
+    const staged = await store.stage(paths, signal);
     await staged.write(Buffer.from(content), signal);
-    const file = await staged.close(`data/${name}.json`, signal);
+    const file = await staged.seal(signal);
+    await staged.close(signal);
+    assert.deepEqual([file.temporary, file.final], [paths.temporary, paths.final]);
     await store.makeDirectories(['data'], signal);
     return file;
   }
@@ -66,7 +69,7 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
   });
 
   contract('a discarded staged file leaves nothing', async (store, signal) => {
-    const staged = await store.stage('_millrace/tmp/a/x.part', signal);
+    const staged = await store.stage({ temporary: '_millrace/tmp/a/x.part', final: 'data/x' }, signal);
     await staged.write(Buffer.from('half'), signal);
     await staged.discard();
     await staged.discard();
@@ -137,12 +140,14 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
 
   contract('no path leads out of the root', async (store, signal) => {
     await assert.rejects(store.list('../..', signal));
-    await assert.rejects(store.stage('a/../../b', signal));
+    await assert.rejects(store.stage({ temporary: 'a/../../b', final: 'b' }, signal));
+    await assert.rejects(store.stage({ temporary: 'a/b', final: 'a/../../b' }, signal));
     await assert.rejects(store.remove('..', signal));
   });
 
   contract('an aborted signal starts nothing', async (store, signal) => {
-    await assert.rejects(store.stage('_millrace/tmp/a/x.part', AbortSignal.abort()), { name: 'AbortError' });
+    const paths = { temporary: '_millrace/tmp/a/x.part', final: 'data/x' };
+    await assert.rejects(store.stage(paths, AbortSignal.abort()), { name: 'AbortError' });
     assert.deepEqual(await namesIn(store, '_millrace/tmp/a', signal), []);
   });
 }

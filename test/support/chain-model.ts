@@ -192,10 +192,12 @@ async function commitAll(chain: Chain, assignment: Assignment, records: number):
 
 /** A closed file with one record. */
 export async function stageRecord(chain: Chain, assignment: Assignment, offset: number, k = 0): Promise<ManifestFile> {
-  const staged = await chain.store.stage(assignment.temporaryPath(k), signal);
-  await staged.write(Buffer.from(`${offset}\n`), signal);
   const final = `type=x/${offset}+${assignment.nextNumber}.json`;
-  return { ...(await staged.close(final, signal)), records: 1 };
+  const staged = await chain.store.stage({ temporary: assignment.temporaryPath(k), final }, signal);
+  await staged.write(Buffer.from(`${offset}\n`), signal);
+  const file = await staged.seal(signal);
+  await staged.close(signal);
+  return { ...file, records: 1, first: offset, last: offset };
 }
 
 function quietly(act: () => unknown): void {

@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { filesErrors } from '../../src/sinks/files/errors.ts';
 import type {
-  ClosedFile,
   Entry,
+  FilePaths,
   FileStore,
   PreparedFile,
+  SealedFile,
   StagedFile,
 } from '../../src/sinks/files/stores/file-store.ts';
 
@@ -60,21 +61,21 @@ export class MemoryFileStore implements FileStore {
 
   async makeDirectories(): Promise<void> {}
 
-  stage(temporary: string): Promise<StagedFile> {
+  stage(paths: FilePaths): Promise<StagedFile> {
+    const { temporary } = paths;
     return this.#intercept({ name: 'stage', path: temporary }, () => {
       const file = this.#disk.create(temporary);
       return {
-        temporary,
         write: async (chunk) => {
           file.content = Buffer.concat([file.content, chunk]);
         },
-        close: async (final) => ({
-          temporary,
-          final,
+        seal: async () => ({
+          ...paths,
           length: file.content.length,
           checksum: crc32(file.content),
           storeId: file.id,
         }),
+        close: async () => {},
         discard: async () => {
           if (this.#disk.files.get(temporary) === file) this.#disk.files.delete(temporary);
         },
@@ -82,7 +83,7 @@ export class MemoryFileStore implements FileStore {
     });
   }
 
-  finish(files: readonly ClosedFile[]): Promise<readonly ClosedFile[]> {
+  finish(files: readonly SealedFile[]): Promise<readonly SealedFile[]> {
     return this.#intercept({ name: 'finish', path: files[0]?.final ?? '' }, () =>
       files.filter((file) => {
         if (this.#disk.rename(file.temporary, file.final) === 'done') return false;

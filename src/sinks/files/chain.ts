@@ -36,6 +36,8 @@ export interface CommitPlan {
   readonly end: number;
   readonly refused: number;
   readonly files: readonly ManifestFile[];
+  /** Settles when all files are closed; the manifest is prepared meanwhile. */
+  readonly closed?: Promise<void>;
 }
 
 /**
@@ -137,11 +139,19 @@ export class Chain {
     return { topic, topicId, partition };
   }
 
-  /** Publishes a manifest and settles once the outcome is known; if it can't be, the publication stays `undecided`. */
-  async publish(manifest: Manifest, folder: string, signal: AbortSignal): Promise<Publication> {
+  /**
+   * Publishes a manifest, once it and all else that it needs is `ready`, and settles when the
+   * outcome is known; if it can't be, the publication stays `undecided`.
+   */
+  async publish(
+    manifest: Manifest,
+    folder: string,
+    signal: AbortSignal,
+    ready: readonly Promise<unknown>[] = [],
+  ): Promise<Publication> {
     const publication = new Publication(this, manifest, `${folder}/${manifestName(manifest.number)}.manifest`);
     try {
-      await publication.prepare(encodeManifest(manifest), signal);
+      await allOf([publication.prepare(encodeManifest(manifest), signal), ...ready]);
       await this.retry(signal, () => publication.attempt(signal));
     } catch (error) {
       publication.failed(error);
@@ -242,7 +252,7 @@ export class Assignment {
    * the assignment is over and `giveUp` says what becomes of its files.
    */
   async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
-    const { kind, resume, end, refused, files } = plan;
+    const { kind, resume, end, refused, files, closed = Promise.resolve() } = plan;
     const manifest: Manifest = {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
@@ -256,8 +266,8 @@ export class Assignment {
       files,
     };
     // Before the commit point: a store that refuses the folders must not have committed to them.
-    await this.#chain.store.makeDirectories(foldersOf(files), signal);
-    const publication = await this.#chain.publish(manifest, this.#folder, signal);
+    const folders = this.#chain.store.makeDirectories(foldersOf(files), signal);
+    const publication = await this.#chain.publish(manifest, this.#folder, signal, [closed, folders]);
     this.#open = publication;
     publication.throwUnlessWon();
     await this.#chain.finish(manifest, signal);
@@ -281,6 +291,12 @@ export class Assignment {
       this.#chain.context.logger.debug({ reason: messageOf(error) }, 'temporary files stay until the next claim');
     }
   }
+}
+
+/** Waits for all to settle, and throws what the first of them failed with: nothing goes on behind a failure. */
+async function allOf(settling: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(settling);
+  await Promise.all(settling);
 }
 
 function foldersOf(files: readonly ManifestFile[]): string[] {

@@ -1,7 +1,8 @@
 import type { Compression } from './formats/compression.ts';
 import { Compressor } from './formats/compression.ts';
 import { NEWLINE } from './formats/json-lines.ts';
-import type { ClosedFile, StagedFile } from './stores/file-store.ts';
+import type { ManifestFile } from './manifest.ts';
+import type { StagedFile } from './stores/file-store.ts';
 
 /** Lines are gathered to pieces of this size, so that the store sees few, large writes. */
 export const PIECE_BYTES = 256 << 10;
@@ -15,7 +16,6 @@ export function makePieces(): Pieces {
 
 /** A data file that is being written: lines in, pieces out. */
 export class DataFile {
-  readonly folder: string;
   readonly #staged: StagedFile;
   readonly #compressor: Compressor | undefined;
   readonly pieces: Pieces;
@@ -31,8 +31,7 @@ export class DataFile {
   #last = -1;
 
   /** `pieces` are this file's alone until it is closed or discarded. */
-  constructor(folder: string, staged: StagedFile, compression: Compression, pieces: Pieces) {
-    this.folder = folder;
+  constructor(staged: StagedFile, compression: Compression, pieces: Pieces) {
     this.#staged = staged;
     this.#compressor = compression === 'none' ? undefined : new Compressor(compression);
     this.pieces = pieces;
@@ -46,14 +45,6 @@ export class DataFile {
   /** Bytes so far: those of the file, and those not yet compressed. */
   get bytes(): number {
     return this.#sent + this.#inFlight + this.#used;
-  }
-
-  get first(): number {
-    return this.#first;
-  }
-
-  get last(): number {
-    return this.#last;
   }
 
   /** Takes a line if there is room for it; else `append` makes room. */
@@ -78,11 +69,17 @@ export class DataFile {
     this.#count(offset);
   }
 
-  async close(final: string, signal: AbortSignal): Promise<ClosedFile> {
+  /** Ends the content, and says what the file will be once it is closed. */
+  async seal(signal: AbortSignal): Promise<ManifestFile> {
     await this.#drain(signal);
     await this.#sending;
     if (this.#compressor) await this.#store(await this.#compressor.end(), signal);
-    return this.#staged.close(final, signal);
+    const sealed = await this.#staged.seal(signal);
+    return { ...sealed, records: this.#records, first: this.#first, last: this.#last };
+  }
+
+  close(signal: AbortSignal): Promise<void> {
+    return this.#staged.close(signal);
   }
 
   /** Ends the file without keeping it. Never throws. */

@@ -16,7 +16,7 @@ const manifest: Manifest = {
   resume: 10,
   end: 19,
   counts: { records: 10, bytes: 100, refused: 0 },
-  files: [{ temporary: 't', final: 'f', length: 100, checksum: 5, storeId: '1:2', records: 10 }],
+  files: [{ temporary: 't', final: 'f', length: 100, checksum: 5, storeId: '1:2', records: 10, first: 1, last: 10 }],
 };
 
 test('a manifest comes back as it was', () => {

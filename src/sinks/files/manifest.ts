@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { filesErrors } from './errors.ts';
-import type { ClosedFile } from './stores/file-store.ts';
+import type { SealedFile } from './stores/file-store.ts';
 
 /**
  * - `claim`: a writer took the partition over; carries on the end of the manifest before it.
@@ -43,8 +43,11 @@ export interface ManifestCounts {
   readonly refused: number;
 }
 
-export interface ManifestFile extends ClosedFile {
+export interface ManifestFile extends SealedFile {
   readonly records: number;
+  /** Offsets of the first and the last record in it. */
+  readonly first: number;
+  readonly last: number;
 }
 
 /** The format's version, the first field of every manifest. */

@@ -18,7 +18,7 @@ export interface ChainIdentity {
   readonly partition: number;
 }
 
-/** Digits of a manifest's name, so that names sort as numbers do. */
+/** Digits of a number in a name, so that names sort as numbers do. */
 const NUMBER_DIGITS = 20;
 /** HDFS and most disks take 255 bytes a component, of which the numbers need up to 120. */
 const TOPIC_CHARACTERS = 100;
@@ -37,7 +37,7 @@ export function parseChainName(name: string): { connector: string; topicId: stri
 }
 
 export function manifestName(number: number): string {
-  return String(number).padStart(NUMBER_DIGITS, '0');
+  return padded(number);
 }
 
 export function manifestNumber(name: string): number | undefined {
@@ -45,22 +45,31 @@ export function manifestNumber(name: string): number | undefined {
 }
 
 export interface DataFileName {
+  /** Offset of its first record. */
   readonly first: number;
-  readonly last: number;
-  /** Number of the manifest that commits the file. */
+  /** Number of the manifest that is to commit the file: no two writers hold the same at once. */
   readonly number: number;
-  /** Its place in that manifest. */
+  /** Which file of its writer it is. */
   readonly index: number;
   /** With its dot: `.json.gz`. */
   readonly extension: string;
 }
 
-/** The name of a data file in its folder, never used twice. */
+/**
+ * The name of a data file in its folder, never used twice; names of a partition sort by offset.
+ * The last offset is not part of it: where an upload is opened at the final path (S3), it is not
+ * known yet. The manifest tells it.
+ */
 export function dataFileName(chain: ChainIdentity, file: DataFileName): string {
   const topic = safe(chain.topic).slice(0, TOPIC_CHARACTERS);
   const ids = [chain.topicId, chain.connector].map((id) => safe(id).slice(0, SHORT_ID_CHARACTERS));
-  const parts = [topic, ...ids, chain.partition, file.first, file.last, file.number, file.index];
+  const parts = [topic, ...ids, chain.partition, padded(file.first), file.number, file.index];
   return `${parts.join('+')}${file.extension}`;
+}
+
+/** A number as text that sorts as numbers do. */
+function padded(number: number): string {
+  return String(number).padStart(NUMBER_DIGITS, '0');
 }
 
 const HOUR_MS = 3_600_000;

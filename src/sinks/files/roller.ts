@@ -70,26 +70,30 @@ export class Roller {
     const type = this.#typeOf(record);
     const hour = this.#folderHour(hourOf(record.timestamp));
     const folder = hour === LATE ? lateFolder(type) : hourFolder(type, hour);
-    const staged = await this.#store.stage(this.#assignment.temporaryPath(this.#staged++), signal);
-    const pieces = this.#freePieces.pop() ?? makePieces();
-    const file = new DataFile(folder, staged, this.#options.compression, pieces);
+    const index = this.#staged++;
+    const name = dataFileName(this.#chain, {
+      first: record.offset,
+      number: this.#assignment.nextNumber,
+      index,
+      extension: `${JSON_EXTENSION}${COMPRESSION_EXTENSIONS[this.#options.compression]}`,
+    });
+    const paths = { temporary: this.#assignment.temporaryPath(index), final: `${folder}/${name}` };
+    const staged = await this.#store.stage(paths, signal);
+    const file = new DataFile(staged, this.#options.compression, this.#freePieces.pop() ?? makePieces());
     const hours = this.#files.get(type) ?? new Map<number, DataFile>();
     this.#files.set(type, hours.set(hour, file));
     this.#open++;
     return file;
   }
 
-  /** Ends all open files, for the next manifest. They stay known until `forget`. */
-  async close(signal: AbortSignal): Promise<ManifestFile[]> {
-    const number = this.#assignment.nextNumber;
-    const extension = `${JSON_EXTENSION}${COMPRESSION_EXTENSIONS[this.#options.compression]}`;
-    return Promise.all(
-      this.#all().map(async (file, index) => {
-        const { first, last, records } = file;
-        const name = dataFileName(this.#chain, { first, last, number, index, extension });
-        return { ...(await file.close(`${file.folder}/${name}`, signal)), records };
-      }),
-    );
+  /** Ends the content of all open files, for the next manifest. They stay known until `forget`. */
+  seal(signal: AbortSignal): Promise<ManifestFile[]> {
+    return Promise.all(this.#all().map((file) => file.seal(signal)));
+  }
+
+  /** Closes all sealed files, side by side. */
+  async close(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#all().map((file) => file.close(signal)));
   }
 
   /** Forgets the files, which are committed. */

@@ -153,12 +153,11 @@ export class FilesWriter implements PartitionWriter {
   async #commit(signal: AbortSignal): Promise<void> {
     if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
     await this.#settleDeadLetters();
-    const files = await this.#roller.close(signal);
+    const files = await this.#roller.seal(signal);
     const kind = files.length > 0 ? 'data' : 'position';
-    await this.#assignment.commit(
-      { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files },
-      signal,
-    );
+    const closed = this.#roller.close(signal);
+    const plan = { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files, closed } as const;
+    await this.#assignment.commit(plan, signal);
     this.#roller.forget();
     this.#resume = this.#next;
     this.#waitingSince = undefined;

@@ -4,8 +4,8 @@
  *
  * A data file lives so:
  *
- *     stage ──▶ write* ──▶ close ──▶ finish      (whole at its final path)
- *                  └─────────┴─────▶ discard     (never was)
+ *     stage ──▶ write* ──▶ seal ──▶ close ──▶ finish      (whole at its final path)
+ *                  └─────────┴────────┴─────▶ discard     (never was)
  *
  * and a manifest so:
  *
@@ -19,8 +19,11 @@ export interface FileStore {
   /** Prepares the root and checks that the store can keep the promises below; else throws why not. */
   open(signal: AbortSignal): Promise<void>;
 
-  /** Starts a new file at a temporary path, with its parents. The path must not have been used before. */
-  stage(temporary: string, signal: AbortSignal): Promise<StagedFile>;
+  /**
+   * Starts a new file, with the parents of its temporary path. Neither path must have been used
+   * before. Where the file will go is fixed now, since S3 opens its upload there.
+   */
+  stage(paths: FilePaths, signal: AbortSignal): Promise<StagedFile>;
 
   /** Makes folders with their parents, durably; those that exist are left alone. */
   makeDirectories(directories: readonly string[], signal: AbortSignal): Promise<void>;
@@ -31,7 +34,7 @@ export interface FileStore {
    * same. Returns the files whose source is gone and which do not stand at their final path
    * either. Throws FILES_PATH_OCCUPIED if something else stands there.
    */
-  finish(files: readonly ClosedFile[], signal: AbortSignal): Promise<readonly ClosedFile[]>;
+  finish(files: readonly SealedFile[], signal: AbortSignal): Promise<readonly SealedFile[]>;
 
   /** Removes a temporary file that is not open here, if it is still there. Says whether this call removed it. */
   discard(temporary: string, signal: AbortSignal): Promise<boolean>;
@@ -63,24 +66,29 @@ export interface FileStore {
   remove(path: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Where a file is while it is written, and where it goes when it is finished. */
+export interface FilePaths {
+  readonly temporary: string;
+  readonly final: string;
+}
+
 /** A file that is being written. */
 export interface StagedFile {
-  readonly temporary: string;
   /** Appends. The bytes may be reused once it settles. */
   write(chunk: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Ends the content, and says what the file will be once it is closed. */
+  seal(signal: AbortSignal): Promise<SealedFile>;
   /**
-   * Ends the file: its content is durable and as long as what was written, else it throws.
-   * `final` is where it will go; S3 opens its upload there.
+   * Closes a sealed file: its content is durable and as long as what was written, else it throws.
+   * A step of its own, because HDFS takes its time over it, in which a manifest can be prepared.
    */
-  close(final: string, signal: AbortSignal): Promise<ClosedFile>;
+  close(signal: AbortSignal): Promise<void>;
   /** Ends the file without keeping it. Never throws. */
   discard(): Promise<void>;
 }
 
-/** A whole file that waits at its temporary path, or already stands at its final one. */
-export interface ClosedFile {
-  readonly temporary: string;
-  readonly final: string;
+/** A file whose content has ended. Once closed it waits at its temporary path, or already stands at its final one. */
+export interface SealedFile extends FilePaths {
   /** Bytes. */
   readonly length: number;
   /** CRC-32 of the bytes. */

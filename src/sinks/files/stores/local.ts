@@ -6,7 +6,7 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { MillraceError, messageOf } from '../../../support/errors.ts';
 import { filesErrors } from '../errors.ts';
-import type { ClosedFile, Entry, FileStore, PreparedFile, StagedFile } from './file-store.ts';
+import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from './file-store.ts';
 
 /** How much of a file is read at once. */
 const READ_BYTES = 1 << 20;
@@ -31,12 +31,13 @@ export class LocalFileStore implements FileStore {
     await coded(this.#root, () => makeDurably(this.#root));
   }
 
-  async stage(temporary: string, signal: AbortSignal): Promise<StagedFile> {
+  async stage(paths: FilePaths, signal: AbortSignal): Promise<StagedFile> {
     signal.throwIfAborted();
-    const file = this.#resolve(temporary);
-    return coded(temporary, async () => {
+    const file = this.#resolve(paths.temporary);
+    this.#resolve(paths.final);
+    return coded(paths.temporary, async () => {
       await makeDurably(path.dirname(file));
-      return new LocalStagedFile(temporary, file, await open(file, 'wx'));
+      return new LocalStagedFile(paths, file, await open(file, 'wx'));
     });
   }
 
@@ -47,9 +48,9 @@ export class LocalFileStore implements FileStore {
     }
   }
 
-  async finish(files: readonly ClosedFile[], signal: AbortSignal): Promise<readonly ClosedFile[]> {
-    const missing: ClosedFile[] = [];
-    const linked: ClosedFile[] = [];
+  async finish(files: readonly SealedFile[], signal: AbortSignal): Promise<readonly SealedFile[]> {
+    const missing: SealedFile[] = [];
+    const linked: SealedFile[] = [];
     for (const file of files) {
       signal.throwIfAborted();
       const there = await coded(file.final, () => this.#linkFinal(file));
@@ -68,10 +69,11 @@ export class LocalFileStore implements FileStore {
   }
 
   async prepare(file: PreparedFile, content: Uint8Array, signal: AbortSignal): Promise<void> {
-    const staged = await this.stage(file.temporary, signal);
+    const staged = await this.stage({ temporary: file.temporary, final: file.name }, signal);
     try {
       await staged.write(content, signal);
-      await staged.close(file.name, signal);
+      await staged.seal(signal);
+      await staged.close(signal);
     } catch (error) {
       await staged.discard();
       throw error;
@@ -146,7 +148,7 @@ export class LocalFileStore implements FileStore {
   }
 
   /** Whether the file stands at its final path; the name is not durable yet. */
-  async #linkFinal(file: ClosedFile): Promise<boolean> {
+  async #linkFinal(file: SealedFile): Promise<boolean> {
     const [temporary, final] = [this.#resolve(file.temporary), this.#resolve(file.final)];
     try {
       await link(temporary, final);
@@ -174,21 +176,21 @@ export class LocalFileStore implements FileStore {
 }
 
 class LocalStagedFile implements StagedFile {
-  readonly temporary: string;
+  readonly #paths: FilePaths;
   readonly #file: string;
   readonly #handle: FileHandle;
   #length = 0;
   #checksum = 0;
 
-  constructor(temporary: string, file: string, handle: FileHandle) {
-    this.temporary = temporary;
+  constructor(paths: FilePaths, file: string, handle: FileHandle) {
+    this.#paths = paths;
     this.#file = file;
     this.#handle = handle;
   }
 
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const writing = coded(this.temporary, async () => {
+    const writing = coded(this.#paths.temporary, async () => {
       for (let written = 0; written < chunk.length; ) {
         const { bytesWritten } = await this.#handle.write(chunk, written);
         written += bytesWritten;
@@ -200,26 +202,23 @@ class LocalStagedFile implements StagedFile {
     await writing;
   }
 
-  async close(final: string, signal: AbortSignal): Promise<ClosedFile> {
+  async seal(signal: AbortSignal): Promise<SealedFile> {
     signal.throwIfAborted();
-    const stats = await coded(this.temporary, async () => {
+    const stats = await coded(this.#paths.temporary, () => this.#handle.stat({ bigint: true }));
+    return { ...this.#paths, length: this.#length, checksum: this.#checksum, storeId: storeIdOf(stats) };
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { temporary } = this.#paths;
+    const { size } = await coded(temporary, async () => {
       await this.#handle.datasync();
-      const stats = await this.#handle.stat({ bigint: true });
+      const stats = await this.#handle.stat();
       await this.#handle.close();
       return stats;
     });
-    if (Number(stats.size) !== this.#length) {
-      throw filesErrors.FILES_LENGTH_MISMATCH(
-        `${this.temporary} has ${stats.size} bytes, of ${this.#length} that were written`,
-      );
-    }
-    return {
-      temporary: this.temporary,
-      final,
-      length: this.#length,
-      checksum: this.#checksum,
-      storeId: storeIdOf(stats),
-    };
+    if (size === this.#length) return;
+    throw filesErrors.FILES_LENGTH_MISMATCH(`${temporary} has ${size} bytes, of ${this.#length} that were written`);
   }
 
   async discard(): Promise<void> {
