@@ -161,7 +161,7 @@ async function planOf(directory: string, count: number, { ports = [] }: KafkaOpt
   }
   const free = await freePorts(count * PORTS_OF_A_NODE);
   const plan: Plan = {
-    clusterId: randomBytes(CLUSTER_ID_BYTES).toString('base64url'),
+    clusterId: newClusterId(),
     ports: Array.from({ length: count }, (_, index) => {
       const [client = 0, broker = 0, controller = 0] = free.slice(index * PORTS_OF_A_NODE);
       return { client: ports[index] ?? client, broker, controller };
@@ -291,4 +291,9 @@ function toPropertiesFile(properties: Readonly<Record<string, string>>): string 
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
+}
+
+/** A new id for a cluster. The tools take it as a word of its own, so it can't begin like an option. */
+function newClusterId(): string {
+  return `k${randomBytes(CLUSTER_ID_BYTES).toString('base64url').slice(1)}`;
 }
