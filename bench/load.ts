@@ -6,42 +6,28 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Connector, groupOf } from '../src/loader/connector.ts';
 import { openEmbeddedLog } from '../src/log/embedded/open.ts';
 import type { Log, LogRecord } from '../src/log/log.ts';
-import { TYPE_HEADER } from '../src/log/log.ts';
 import { readBack } from '../src/sinks/files/read-files.ts';
 import { createFilesSink } from '../src/sinks/files/sink.ts';
 import { LocalFileStore } from '../src/sinks/files/stores/local.ts';
-import type { DeadLetters, Sink, SinkContext } from '../src/sinks/sink.ts';
+import type { SinkContext } from '../src/sinks/sink.ts';
 import { createTableSink } from '../src/sinks/table/index.ts';
-import { systemClock } from '../src/support/clock.ts';
-import { silentLogger } from '../src/support/logger.ts';
 import { EMBEDDED_DEFAULTS } from '../test/support/embedded-log.ts';
 import { filesConfigWith } from '../test/support/files.ts';
-import { until } from '../test/support/until.ts';
 import type { Compression } from './load/bare-files.ts';
 import { FILE_RECORDS, writeBare } from './load/bare-files.ts';
 import { insertBare } from './load/bare-table.ts';
+import { loadByConnector } from './load/by-connector.ts';
+import { fill } from './load/events.ts';
 import type { BenchResult } from './result.ts';
 import type { Report } from './run.ts';
 import { median } from './statistics.ts';
 
 const FILES_RECORDS = 600_000;
 const TABLE_RECORDS = 200_000;
-const BATCH = 500;
-/** No commit for this long means that none will come. */
-const QUIET_MS = 1_000;
 const ROUNDS = 3;
 const TARGETS = { files_vs_write: 0.7, files_vs_write_gzip: 0.7, table_vs_insert: 0.7 };
-const LOADER = {
-  retryInitial: 100,
-  retryMax: 60_000,
-  queueBytes: 4 * 2 ** 20,
-  stallTimeout: 60_000,
-  stopTimeout: 10_000,
-};
-const COLORS = ['red', 'green', 'blue', '초록', '파랑', 'black'];
 
 /** Records a second. */
 interface Pair {
@@ -92,33 +78,6 @@ export async function run(report: Report): Promise<BenchResult> {
   }
 }
 
-/** Distinct events of about 300 bytes, as the collector writes them. */
-async function fill(log: Log, topic: string, records: number): Promise<void> {
-  await log.admin.createTopic(topic, { partitions: 1 });
-  const producer = log.producer();
-  const headers = { [TYPE_HEADER]: 'select-color' };
-  const start = Date.now() - records;
-  for (let first = 0; first < records; first += BATCH) {
-    const batch = Array.from({ length: BATCH }, (_, i) => {
-      const timestamp = start + first + i;
-      const time = new Date(timestamp).toISOString();
-      const event = {
-        id: crypto.randomUUID(),
-        type: 'select-color',
-        timestamp: time,
-        receivedAt: time,
-        userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/153.0.0.0',
-        sentTimestamp: time,
-        userName: `visitor${((first + i) * 7919) % 50_000}`,
-        colorName: COLORS[(first + i) % COLORS.length],
-      };
-      return { timestamp, headers, value: Buffer.from(JSON.stringify(event)) };
-    });
-    await producer.send({ topic, partition: 0 }, batch);
-  }
-  await producer.close();
-}
-
 async function loadFiles(log: Log, root: string, compression: Compression, round: number): Promise<Pair> {
   const [ours, bare] = [path.join(root, 'ours'), path.join(root, 'bare')];
   await mkdir(bare, { recursive: true });
@@ -150,35 +109,6 @@ async function loadTable(log: Log, root: string, round: number): Promise<Pair> {
   database.close();
   if (n !== TABLE_RECORDS) throw new Error(`${n} rows stand in the table, not ${TABLE_RECORDS}`);
   return { ours: oursRate, bare: bareRate };
-}
-
-/**
- * Records a second from the connector's start, opening its store included, to the last commit.
- * A file that is not full would wait for its age; so the records up to the last full one count.
- */
-async function loadByConnector(
-  log: Log,
-  topic: string,
-  name: string,
-  dataDirectory: string,
-  create: (context: SinkContext) => Sink,
-): Promise<number> {
-  const context = { connector: name, admin: log.admin, clock: systemClock, logger: silentLogger, dataDirectory };
-  const createSink = (deadLetters: DeadLetters) => create({ ...context, deadLetters });
-  const parts = { log, config: LOADER, clock: systemClock, logger: silentLogger };
-  const connector = new Connector({ ...parts, name, topics: [topic], createSink });
-  const [{ endOffset } = { endOffset: Number.NaN }] = await log.admin.offsets(topic);
-  const start = performance.now();
-  const last = { offset: 0, at: start };
-  connector.start();
-  await until('commits have come to an end', async () => {
-    const offset = (await log.admin.committed(groupOf(name)))[0]?.offset ?? 0;
-    const now = performance.now();
-    if (offset > last.offset) Object.assign(last, { offset, at: now });
-    return offset === endOffset || (offset > 0 && now - last.at > QUIET_MS);
-  });
-  await connector.stop();
-  return last.offset / ((last.at - start) / 1_000);
 }
 
 async function* batchesOf(log: Log, topic: string): AsyncIterable<readonly LogRecord[]> {
