@@ -86,6 +86,16 @@ test('two connectors must not write to one place', (t) => {
   assert.deepEqual(faultsOf(table('a/../x.db'), table(), table('x.db')), ['connectors.c2.table']);
 });
 
+test('files are told what their path, zone and windows may be', (t) => {
+  const faultsOf = (files: object) => load(t, JSON.stringify({ connectors: { c: { files } } })).faults;
+  assert.deepEqual(faultsOf({ path: '{yyyy}{MM}{dd}/h={HH}', timezone: 'Asia/Seoul', roll: { window: '10m' } }), []);
+  const wrong = { path: 'at:/{yyyy-MM-dd}', timezone: 'Mars/Olympus', roll: { window: '7m' } };
+  assert.deepEqual(
+    faultsOf(wrong).map(({ path }) => path),
+    ['path', 'path', 'timezone', 'roll.window'].map((field) => `connectors.c.files.${field}`),
+  );
+});
+
 /** A good configuration with something at each place that the rules between fields look at. */
 const GOOD = {
   data: './data',

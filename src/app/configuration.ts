@@ -8,6 +8,7 @@ import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { isOwnTopic } from '../log/dead-letter.ts';
 import { checkKafkaConfig } from '../log/kafka/config.ts';
 import { checkAccess } from '../operations/config.ts';
+import { checkFilesConfig } from '../sinks/files/config.ts';
 import { filesDirectory } from '../sinks/files/sink.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
@@ -104,6 +105,7 @@ function crossChecks(reading: Reading<Configuration>, directory: string): Fault[
     ...connectorsMustHaveOneSink(reviewed),
     ...connectorTopicsMustExist(reviewed),
     ...storesMustNotBeShared(reviewed),
+    ...filesMustFit(reviewed),
     ...keysMustBeTheEvents(reviewed),
     ...promisesMustHold(reviewed),
     ...kafkaMustFit(reviewed),
@@ -210,6 +212,14 @@ function storesMustNotBeShared(reviewed: Reviewed): Fault[] {
     }
   }
   return faults;
+}
+
+function filesMustFit(reviewed: Reviewed): Fault[] {
+  return reviewed.entries('connectors').flatMap(([name, { files }]) => {
+    const at = `connectors.${name}.files`;
+    if (!files || !reviewed.isSound(at)) return [];
+    return checkFilesConfig(files).map(({ field, message }) => ({ path: `${at}.${field}`, message }));
+  });
 }
 
 /** A field that the collector sets is known only after a client's own was dropped; it makes no key. */

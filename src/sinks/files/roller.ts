@@ -6,16 +6,22 @@ import { DataFile, makePieces } from './data-file.ts';
 import type { Compression } from './formats/compression.ts';
 import { COMPRESSION_EXTENSIONS } from './formats/compression.ts';
 import { JSON_EXTENSION } from './formats/json-lines.ts';
+import type { Layout } from './layout.ts';
+import { OTHER_TYPE } from './layout.ts';
 import type { ManifestFile } from './manifest.ts';
 import type { ChainIdentity } from './paths.ts';
-import { dataFileName, hourFolder, hourOf, hoursInTime, lateFolder, OTHER_TYPE } from './paths.ts';
+import { dataFileName } from './paths.ts';
 import type { FileStore } from './stores/file-store.ts';
+import type { Window, Windows } from './windows.ts';
+import { HOUR_MS } from './windows.ts';
 
-/** Stands for all hours that get no folder of their own. */
+/** Stands for all windows that get no file of their own. */
 const LATE = Number.NEGATIVE_INFINITY;
 
 export interface RollerOptions {
   readonly compression: Compression;
+  readonly layout: Layout;
+  readonly windows: Windows;
   /** Most files open at once. */
   readonly openFiles: number;
   /** How far from now an event's time may be, in milliseconds. */
@@ -24,7 +30,10 @@ export interface RollerOptions {
   readonly namedTypes: ReadonlySet<string>;
 }
 
-/** The open files of a partition: finds the one for a record, by type and hour, and ends all of them together. */
+/**
+ * The open files of a partition: finds the one for a record, by type and window of
+ * event time, and ends all of them together.
+ */
 export class Roller {
   readonly #store: FileStore;
   readonly #chain: ChainIdentity;
@@ -34,14 +43,17 @@ export class Roller {
   readonly #freePieces: Pieces[] = [];
   #open = 0;
   #staged = 0;
-  #hours = { first: 0, last: 0 };
-  #latest: { readonly headers: LogRecord['headers']; readonly hour: number; readonly file: DataFile } | undefined;
+  readonly #slotMs: number;
+  /** The slots whose events get a file by their time. */
+  #slots = { first: 0, last: 0 };
+  #latest: { readonly headers: LogRecord['headers']; readonly slot: number; readonly file: DataFile } | undefined;
 
   constructor(store: FileStore, chain: ChainIdentity, assignment: Assignment, options: RollerOptions) {
     this.#store = store;
     this.#chain = chain;
     this.#assignment = assignment;
     this.#options = options;
+    this.#slotMs = options.windows.slotMs;
   }
 
   /** Whether no further file may be opened. */
@@ -51,37 +63,40 @@ export class Roller {
 
   /** Says what time it is; asked once for many records. */
   setNow(now: number): void {
-    this.#hours = hoursInTime(now, this.#options.lateMs);
+    const { lateMs } = this.#options;
+    this.#slots = { first: this.#slotOf(now - lateMs), last: this.#slotOf(now + lateMs) };
     this.#latest = undefined;
   }
 
-  /** The open file for a record, if there is one. Records of one batch mostly share headers and hour. */
+  /** The open file for a record, if there is one. Records of one batch mostly share headers and slot. */
   find(record: LogRecord): DataFile | undefined {
-    const hour = hourOf(record.timestamp);
+    const slot = this.#slotOf(record.timestamp);
     const { headers } = record;
-    if (headers && this.#latest?.headers === headers && this.#latest.hour === hour) return this.#latest.file;
-    const file = this.#files.get(this.#typeOf(record))?.get(this.#folderHour(hour));
-    if (file) this.#latest = { headers, hour, file };
+    if (headers && this.#latest?.headers === headers && this.#latest.slot === slot) return this.#latest.file;
+    const file = this.#files.get(this.#typeOf(record))?.get(this.#windowOf(slot)?.start ?? LATE);
+    if (file) this.#latest = { headers, slot, file };
     return file;
   }
 
   /** Opens the file for a record that has none yet. */
   async open(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
+    const { layout, compression, windows } = this.#options;
     const type = this.#typeOf(record);
-    const hour = this.#folderHour(hourOf(record.timestamp));
-    const folder = hour === LATE ? lateFolder(type) : hourFolder(type, hour);
+    const window = this.#windowOf(this.#slotOf(record.timestamp));
+    const folder = window ? layout.folder(type, window.local) : layout.lateFolder(type);
     const index = this.#staged++;
     const name = dataFileName(this.#chain, {
+      window: windows.windowMs < HOUR_MS ? window?.start : undefined,
       first: record.offset,
       number: this.#assignment.nextNumber,
       index,
-      extension: `${JSON_EXTENSION}${COMPRESSION_EXTENSIONS[this.#options.compression]}`,
+      extension: `${JSON_EXTENSION}${COMPRESSION_EXTENSIONS[compression]}`,
     });
     const paths = { temporary: this.#assignment.temporaryPath(index), final: `${folder}/${name}` };
     const staged = await this.#store.stage(paths, signal);
-    const file = new DataFile(staged, this.#options.compression, this.#freePieces.pop() ?? makePieces());
-    const hours = this.#files.get(type) ?? new Map<number, DataFile>();
-    this.#files.set(type, hours.set(hour, file));
+    const file = new DataFile(staged, compression, this.#freePieces.pop() ?? makePieces());
+    const files = this.#files.get(type) ?? new Map<number, DataFile>();
+    this.#files.set(type, files.set(window?.start ?? LATE, file));
     this.#open++;
     return file;
   }
@@ -111,14 +126,20 @@ export class Roller {
   }
 
   #all(): DataFile[] {
-    return [...this.#files.values()].flatMap((hours) => [...hours.values()]);
+    return [...this.#files.values()].flatMap((windows) => [...windows.values()]);
   }
 
-  #folderHour(hour: number): number {
-    return hour >= this.#hours.first && hour <= this.#hours.last ? hour : LATE;
+  #slotOf(time: number): number {
+    return Math.floor(time / this.#slotMs);
+  }
+
+  /** The window of a slot, or undefined if it is too far from now. */
+  #windowOf(slot: number): Window | undefined {
+    return slot >= this.#slots.first && slot <= this.#slots.last ? this.#options.windows.of(slot) : undefined;
   }
 
   #typeOf(record: LogRecord): string {
+    if (!this.#options.layout.hasType) return OTHER_TYPE;
     const type = record.headers?.[TYPE_HEADER] ?? typeInValue(record.value);
     return type !== undefined && this.#options.namedTypes.has(type) ? type : OTHER_TYPE;
   }

@@ -5,12 +5,12 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { TestAdmin } from '../../../test/support/admin.ts';
 import { TestClock } from '../../../test/support/clock.ts';
+import type { FilesChanges } from '../../../test/support/files.ts';
 import { filesConfigWith } from '../../../test/support/files.ts';
 import { recordAt, START } from '../../../test/support/records.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { silentLogger } from '../../support/logger.ts';
 import type { PartitionWriter, Sink } from '../sink.ts';
-import type { FilesConfig } from './config.ts';
 import { PIECE_BYTES } from './data-file.ts';
 import { listDataFiles, readBack, readDataFile } from './read-files.ts';
 import { createFilesSink } from './sink.ts';
@@ -33,7 +33,7 @@ class Fixture {
     this.store = new LocalFileStore(path.join(this.#directory, 'files'));
   }
 
-  sink(config: Partial<FilesConfig> = {}, connector = 'files'): Sink {
+  sink(config: FilesChanges = {}, connector = 'files'): Sink {
     const context = {
       connector,
       admin: this.admin,
@@ -45,13 +45,13 @@ class Fixture {
     return createFilesSink(filesConfigWith(config), context, { namedTypes: ['select-color', 'a/b'] });
   }
 
-  async writer(config: Partial<FilesConfig> = {}): Promise<PartitionWriter> {
+  async writer(config: FilesChanges = {}): Promise<PartitionWriter> {
     const sink = this.sink(config);
     await sink.open(this.signal);
     return sink.partition(PARTITION, this.signal);
   }
 
-  async load(from: number, count: number, config: Partial<FilesConfig> = {}): Promise<void> {
+  async load(from: number, count: number, config: FilesChanges = {}): Promise<void> {
     const writer = await this.writer(config);
     await writer.write(
       Array.from({ length: count }, (_, i) => recordAt(from + i)),
@@ -97,7 +97,8 @@ test('times that are days off share a folder, whatever they are', async (t) => {
   await writer.write(records, fixture.signal);
   await writer.flush(fixture.signal);
   await writer.abandon();
-  assert.deepEqual(await fixture.folders(), ['late/type=select-color']);
+  const none = '__HIVE_DEFAULT_PARTITION__';
+  assert.deepEqual(await fixture.folders(), [`type=select-color/date=${none}/hour=${none}`]);
 });
 
 test('no more files are open than the bound: one more commits all', async (t) => {
@@ -133,6 +134,57 @@ test('a flush is due when the oldest record has the age', async (t) => {
   await writer.write([recordAt(1)], fixture.signal);
   assert.equal(writer.flushDueAt(), 6_000);
   await writer.abandon();
+});
+
+test('a flush is due sooner when nothing has come for the idle time', async (t) => {
+  const fixture = new Fixture(t);
+  const writer = await fixture.writer({ roll: { idle: 1_500 } });
+  assert.equal(writer.flushDueAt(), undefined);
+  fixture.clock.advance(1_000);
+  await writer.write([recordAt(0)], fixture.signal);
+  assert.equal(writer.flushDueAt(), 2_500);
+  fixture.clock.advance(1_000);
+  await writer.write([recordAt(1)], fixture.signal);
+  assert.equal(writer.flushDueAt(), 3_500);
+  fixture.clock.advance(3_000);
+  await writer.write([recordAt(2)], fixture.signal);
+  assert.equal(writer.flushDueAt(), 6_000);
+  await writer.abandon();
+});
+
+test('files of a window shorter than an hour sort by time, then by offset', async (t) => {
+  const fixture = new Fixture(t);
+  const writer = await fixture.writer({ roll: { window: 600_000 } });
+  const minutes = [35, 5, 39, 9, 30];
+  await writer.write(
+    minutes.map((minute, i) => ({ ...recordAt(i), timestamp: START + minute * 60_000 })),
+    fixture.signal,
+  );
+  await writer.flush(fixture.signal);
+  await writer.abandon();
+  const files = await fixture.files();
+  const windows = files.map((file) => file.split('+').slice(4, 6));
+  assert.deepEqual(windows, [
+    ['20261122T120000Z', '00000000000000000001'],
+    ['20261122T123000Z', '00000000000000000000'],
+  ]);
+  const counts = files.map(async (file) => (await Array.fromAsync(readDataFile(fixture.store, file, t.signal))).length);
+  assert.deepEqual(await Promise.all(counts), [2, 3]);
+});
+
+test('both hours that a wall clock shows twice stand in one folder, each in its own file', async (t) => {
+  const fixture = new Fixture(t);
+  const writer = await fixture.writer({ timezone: 'Europe/Berlin', late: 60 * DAY_MS });
+  const times = [0, 1, 0, 1].map((hour) => Date.UTC(2026, 9, 25, hour, 15));
+  await writer.write(
+    times.map((timestamp, i) => ({ ...recordAt(i), timestamp })),
+    fixture.signal,
+  );
+  await writer.flush(fixture.signal);
+  await writer.abandon();
+  const folder = 'type=select-color/date=2026-10-25/hour=02';
+  assert.deepEqual(await fixture.folders(), [folder, folder]);
+  assert.equal((await Array.fromAsync(readBack(fixture.store, fixture.signal))).length, 4);
 });
 
 test('values around and above the size of a piece come back as they were', async (t) => {

@@ -5,6 +5,7 @@ import type { Assignment } from './chain.ts';
 import { Chain } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import { filesErrors } from './errors.ts';
+import { Layout } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { takeOwnership } from './owner.ts';
 import { chainName, parseChainName, WORK } from './paths.ts';
@@ -12,6 +13,7 @@ import { RecentIds } from './recent-ids.ts';
 import { Roller } from './roller.ts';
 import type { FileStore } from './stores/file-store.ts';
 import { LocalFileStore } from './stores/local.ts';
+import { Windows } from './windows.ts';
 import { FilesWriter } from './writer.ts';
 
 /** How long giving up a fresh assignment may take. */
@@ -70,8 +72,10 @@ class FilesSink implements Sink {
       await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
       throw error;
     }
-    const { compression, openFiles, late: lateMs, roll } = this.#config;
-    const rollerOptions = { compression, openFiles, lateMs, namedTypes: this.#namedTypes };
+    const { compression, openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
+    const layout = new Layout(template, partition.topic);
+    const windows = new Windows(roll.window, timezone);
+    const rollerOptions = { layout, windows, compression, openFiles, lateMs, namedTypes: this.#namedTypes };
     const roller = new Roller(this.#store, identity, assignment, rollerOptions);
     return new FilesWriter(partition, assignment, roller, roll, this.#recentIds, this.#context);
   }

@@ -36,6 +36,8 @@ export class FilesWriter implements PartitionWriter {
   #next: number | undefined;
   /** When the oldest record that waits was taken, on the monotonic clock. */
   #waitingSince: number | undefined;
+  /** When records came last, on the monotonic clock. */
+  #lastWrite = 0;
   #refused = 0;
   /** Events since the last commit that the log held already. */
   #repeated = 0;
@@ -66,6 +68,7 @@ export class FilesWriter implements PartitionWriter {
   write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
     return this.#run(signal, async (signal) => {
       this.#roller.setNow(this.#context.clock.now());
+      this.#lastWrite = this.#context.clock.monotonic();
       for (const record of records) {
         if (this.#next !== undefined && record.offset < this.#next) {
           this.#duplicates++;
@@ -92,7 +95,9 @@ export class FilesWriter implements PartitionWriter {
   }
 
   flushDueAt(): number | undefined {
-    return this.#waitingSince === undefined ? undefined : this.#waitingSince + this.#roll.age;
+    if (this.#waitingSince === undefined) return undefined;
+    const { age, idle } = this.#roll;
+    return Math.min(this.#waitingSince + age, idle === undefined ? Infinity : this.#lastWrite + idle);
   }
 
   async abandon(): Promise<void> {
