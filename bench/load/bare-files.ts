@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Gzip } from 'node:zlib';
 import { createGzip } from 'node:zlib';
 import type { LogRecord } from '../../src/log/log.ts';
-import { PIECE_BYTES } from '../../src/sinks/files/data-file.ts';
+import { PIECE_BYTES } from '../../src/sinks/files/formats/json-lines.ts';
 
 /** Both ways write files of this many records. */
 export const FILE_RECORDS = 100_000;

@@ -96,6 +96,21 @@ test('files are told what their path, zone and windows may be', (t) => {
   );
 });
 
+test('the columns of Parquet files must not be there already', (t) => {
+  const faultsOf = (files: object) =>
+    load(t, JSON.stringify({ connectors: { c: { files } } })).faults.map(({ path }) =>
+      path.replace('connectors.c.files.', ''),
+    );
+  const columns = { userName: 'string', 사용자: 'integer' };
+  assert.deepEqual(faultsOf({ format: 'parquet', compression: 'snappy', parquet: { columns } }), []);
+  assert.deepEqual(faultsOf({ compression: 'snappy', parquet: { columns } }), ['compression', 'parquet.columns']);
+  const taken = { ...columns, EVENT: 'string', hour: 'integer', username: 'string', useragent: 'string' };
+  assert.deepEqual(
+    faultsOf({ format: 'parquet', parquet: { columns: taken } }),
+    ['EVENT', 'hour', 'username', 'useragent'].map((name) => `parquet.columns.${name}`),
+  );
+});
+
 /** A good configuration with something at each place that the rules between fields look at. */
 const GOOD = {
   data: './data',

@@ -5,12 +5,18 @@ import { LocalFileStore } from '../../src/sinks/files/stores/local.ts';
 import { filesConfigWith } from '../support/files.ts';
 import { sinkContract } from './sink.ts';
 
-for (const compression of ['none', 'gzip', 'zstd'] as const) {
-  sinkContract(`files, ${compression}`, async (t, directory) => {
+const FORMATS = [
+  { format: 'json', compression: 'none' },
+  { format: 'json', compression: 'gzip' },
+  { format: 'json', compression: 'zstd' },
+  { format: 'parquet', compression: 'snappy' },
+] as const;
+
+for (const given of FORMATS) {
+  sinkContract(`files, ${given.format} ${given.compression}`, async (t, directory) => {
     const store = new LocalFileStore(path.join(directory, 'files'));
     return {
-      create: (context) =>
-        createFilesSink(filesConfigWith({ compression }), context, { namedTypes: ['select-color'], store }),
+      create: (context) => createFilesSink(filesConfigWith(given), context, { namedTypes: ['select-color'], store }),
       readBack: async () => {
         const events: { id: string }[] = [];
         for await (const line of readBack(store, t.signal)) events.push(JSON.parse(line.toString('utf8')));

@@ -12,6 +12,7 @@ export function filesConfigWith({ roll, ...given }: FilesChanges = {}): FilesCon
     timezone: 'UTC',
     format: 'json',
     compression: 'none',
+    parquet: { columns: {}, rowGroup: { records: 100_000, bytes: 8 << 20 } },
     roll: { records: 1_000_000, bytes: 128 << 20, age: 5_000, idle: undefined, window: 3_600_000, ...roll },
     openFiles: 32,
     late: 7 * 86_400_000,

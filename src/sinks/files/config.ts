@@ -1,7 +1,8 @@
 import type { Static } from '../../config/fields.ts';
-import { bytes, choice, duration, integer, oneOf, optional, section, text } from '../../config/fields.ts';
+import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text } from '../../config/fields.ts';
 
-import { checkTemplate, DEFAULT_PATH } from './layout.ts';
+import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
+import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
 
 const MIB = 1 << 20;
@@ -34,8 +35,38 @@ export const filesConfig = section(
       description: 'Time zone of the time in the path, such as Europe/Berlin',
       default: 'UTC',
     }),
-    format: oneOf(['json'], { description: 'How records are written: JSON, one a line', default: 'json' }),
-    compression: oneOf(['none', 'gzip', 'zstd'], { description: 'How files are compressed', default: 'none' }),
+    format: oneOf(['json', 'parquet'], {
+      description: 'How records are written: JSON, one a line, or Parquet',
+      default: 'json',
+    }),
+    compression: oneOf(['none', 'gzip', 'snappy', 'zstd'], {
+      description: 'How files are compressed; snappy is for Parquet only, which compresses within the file',
+      default: 'none',
+    }),
+    parquet: section(
+      {
+        columns: mapOf(oneOf(COLUMN_TYPES, { description: "Type of the column; what doesn't fit it is null there" }), {
+          description:
+            'Fields of the events that get a column of their own, and its type; all else stands in the column "event"',
+          namePattern: '^[\\p{L}_][\\p{L}\\p{N}_-]{0,127}$',
+          default: {},
+        }),
+        rowGroup: section(
+          {
+            records: integer({ description: 'Most records of a row group', default: 100_000, minimum: 1 }),
+            bytes: bytes({
+              description:
+                'Bytes of JSON of a row group; as much stands in memory for each open file, a few times over',
+              default: 8 * MIB,
+              minimum: 1,
+              maximum: 512 * MIB,
+            }),
+          },
+          { description: 'The pieces in which a Parquet file is written' },
+        ),
+      },
+      { description: 'For format: parquet' },
+    ),
     roll: section(
       {
         records: integer({
@@ -92,9 +123,19 @@ export const filesConfig = section(
 
 export type FilesConfig = Static<typeof filesConfig>;
 
-/** Rules that types alone can't tell. Each fault names its field, below the sink's own. */
-export function checkFilesConfig(config: FilesConfig): { readonly field: string; readonly message: string }[] {
-  const faults = checkTemplate(config.path).map((fault) => ({ field: 'path', message: `path ${fault}.` }));
+export interface FilesFault {
+  /** Its path below that of the sink. */
+  readonly field: string;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** Rules that types alone can't tell. */
+export function checkFilesConfig(config: FilesConfig): FilesFault[] {
+  const faults: FilesFault[] = checkTemplate(config.path).map((fault) => ({
+    field: 'path',
+    message: `path ${fault}.`,
+  }));
   if (!checkTimezone(config.timezone)) {
     const message = `timezone must be the name of a time zone, such as Europe/Berlin, but is ${JSON.stringify(config.timezone)}.`;
     faults.push({ field: 'timezone', message });
@@ -103,5 +144,24 @@ export function checkFilesConfig(config: FilesConfig): { readonly field: string;
     const message = 'roll.window must divide an hour evenly, in full minutes: such as 5m, 10m, 15m, 30m or 1h.';
     faults.push({ field: 'roll.window', message });
   }
-  return faults;
+  return [...faults, ...checkFormat(config)];
+}
+
+function checkFormat({ format, compression, parquet, path }: FilesConfig): FilesFault[] {
+  const names = Object.keys(parquet.columns);
+  if (format === 'json') {
+    const faults: FilesFault[] = [];
+    if (compression === 'snappy') faults.push({ field: 'compression', message: 'snappy is for format: parquet.' });
+    if (names.length > 0) faults.push({ field: 'parquet.columns', message: 'columns are for format: parquet.' });
+    return faults;
+  }
+  // Spark and Hive take names that differ only in case for one.
+  const taken = new Set([...FIXED_COLUMNS, ...partitionColumns(path)].map((name) => name.toLowerCase()));
+  return names.flatMap((name) => {
+    const other = taken.has(name.toLowerCase());
+    taken.add(name.toLowerCase());
+    if (!other) return [];
+    const message = `There is a column ${JSON.stringify(name)} already: of the event itself, of the path, or above, perhaps in other case.`;
+    return [{ field: `parquet.columns.${name}`, message }];
+  });
 }

@@ -1,79 +1,54 @@
-import type { Compression } from './formats/compression.ts';
-import { Compressor } from './formats/compression.ts';
-import { NEWLINE } from './formats/json-lines.ts';
+import type { Encoder } from './formats/format.ts';
 import type { ManifestFile } from './manifest.ts';
 import type { StagedFile } from './stores/file-store.ts';
 
-/** Lines are gathered to pieces of this size, so that the store sees few, large writes. */
-export const PIECE_BYTES = 256 << 10;
-
-/** Memory for one data file: a piece that fills while the other one is written. */
-export type Pieces = readonly [Uint8Array, Uint8Array];
-
-export function makePieces(): Pieces {
-  return [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
-}
-
-/** A data file that is being written: lines in, pieces out. */
+/** A data file that is being written: values in, bytes of the file out. */
 export class DataFile {
   readonly #staged: StagedFile;
-  readonly #compressor: Compressor | undefined;
-  readonly pieces: Pieces;
-  /** The piece that fills. */
-  #piece: Uint8Array;
-  #used = 0;
-  /** The writing of the other piece; it has as many bytes. */
+  readonly #encoder: Encoder;
+  /** The writing of what was drained last; it was as many bytes before it was encoded. */
   #sending: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #sent = 0;
   #records = 0;
   #first = -1;
   #last = -1;
+  #freed = false;
 
-  /** `pieces` are this file's alone until it is closed or discarded. */
-  constructor(staged: StagedFile, compression: Compression, pieces: Pieces) {
+  constructor(staged: StagedFile, encoder: Encoder) {
     this.#staged = staged;
-    this.#compressor = compression === 'none' ? undefined : new Compressor(compression);
-    this.pieces = pieces;
-    this.#piece = pieces[0];
+    this.#encoder = encoder;
   }
 
   get records(): number {
     return this.#records;
   }
 
-  /** Bytes so far: those of the file, and those not yet compressed. */
+  /** Bytes so far: those of the file, and those not yet encoded. */
   get bytes(): number {
-    return this.#sent + this.#inFlight + this.#used;
+    return this.#sent + this.#inFlight + this.#encoder.buffered;
   }
 
-  /** Takes a line if there is room for it; else `append` makes room. */
+  /** Takes a value if there is room for it; else `append` makes room. */
   tryAppend(value: Uint8Array, offset: number): boolean {
-    const end = this.#used + value.length;
-    if (end >= PIECE_BYTES) return false;
-    this.#piece.set(value, this.#used);
-    this.#piece[end] = NEWLINE;
-    this.#used = end + 1;
-    this.#count(offset);
+    if (!this.#encoder.take(value)) return false;
+    if (this.#records === 0) this.#first = offset;
+    this.#last = offset;
+    this.#records++;
     return true;
   }
 
-  /** Takes a line of any length. */
+  /** Takes a value of any length. */
   async append(value: Uint8Array, offset: number, signal: AbortSignal): Promise<void> {
-    await this.#drain(signal);
-    if (this.tryAppend(value, offset)) return;
-    const line = new Uint8Array(value.length + 1);
-    line.set(value);
-    line[value.length] = NEWLINE;
-    await this.#send(line, signal);
-    this.#count(offset);
+    while (!this.tryAppend(value, offset)) await this.#drain(signal);
   }
 
   /** Ends the content, and says what the file will be once it is closed. */
   async seal(signal: AbortSignal): Promise<ManifestFile> {
-    await this.#drain(signal);
+    if (this.#encoder.buffered > 0) await this.#drain(signal);
     await this.#sending;
-    if (this.#compressor) await this.#store(await this.#compressor.end(), signal);
+    await this.#store(await this.#encoder.end(), signal);
+    this.#free();
     const sealed = await this.#staged.seal(signal);
     return { ...sealed, records: this.#records, first: this.#first, last: this.#last };
   }
@@ -85,36 +60,21 @@ export class DataFile {
   /** Ends the file without keeping it. Never throws. */
   async discard(): Promise<void> {
     await this.#sending.catch(() => {});
-    this.#compressor?.destroy();
+    this.#free();
     await this.#staged.discard();
   }
 
-  #count(offset: number): void {
-    if (this.#records === 0) this.#first = offset;
-    this.#last = offset;
-    this.#records++;
-  }
-
-  /** Hands the piece over to be written and goes on with the other one. */
+  /** Hands what has gathered over to be written, once what was drained before it is. */
   async #drain(signal: AbortSignal): Promise<void> {
-    if (this.#used === 0) return;
-    const full = this.#piece.subarray(0, this.#used);
-    await this.#send(full, signal);
-    this.#piece = this.#piece === this.pieces[0] ? this.pieces[1] : this.pieces[0];
-    this.#used = 0;
-  }
-
-  /** Starts to write, once the piece before is written. */
-  async #send(piece: Uint8Array, signal: AbortSignal): Promise<void> {
     await this.#sending;
-    this.#inFlight = piece.length;
-    this.#sending = this.#write(piece, signal);
-    // The next piece, or the close, meets the failure.
+    this.#inFlight = this.#encoder.buffered;
+    this.#sending = this.#write(this.#encoder.drain(), signal);
+    // The next drain, or the seal, meets the failure.
     this.#sending.catch(() => {});
   }
 
-  async #write(piece: Uint8Array, signal: AbortSignal): Promise<void> {
-    await this.#store(this.#compressor ? await this.#compressor.write(piece) : [piece], signal);
+  async #write(encoding: Promise<readonly Uint8Array[]>, signal: AbortSignal): Promise<void> {
+    await this.#store(await encoding, signal);
     this.#inFlight = 0;
   }
 
@@ -123,5 +83,10 @@ export class DataFile {
       await this.#staged.write(piece, signal);
       this.#sent += piece.length;
     }
+  }
+
+  #free(): void {
+    if (!this.#freed) this.#encoder.free();
+    this.#freed = true;
   }
 }

@@ -1,6 +1,8 @@
 import { pipeline, Readable } from 'node:stream';
 import { decompressorFor } from './formats/compression.ts';
 import { NEWLINE } from './formats/json-lines.ts';
+import { PARQUET_EXTENSION } from './formats/parquet/parquet.ts';
+import { readParquetEvents } from './formats/parquet/read.ts';
 import { WORK } from './paths.ts';
 import type { FileStore } from './stores/file-store.ts';
 
@@ -14,8 +16,13 @@ export async function* listDataFiles(store: FileStore, signal: AbortSignal, fold
   }
 }
 
-/** The records of a data file, each the JSON text of one line, whatever its compression. */
+/** The records of a data file, each its JSON text, whatever the format and the compression. */
 export async function* readDataFile(store: FileStore, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  if (path.endsWith(PARQUET_EXTENSION)) {
+    // A reader of Parquet begins at the end; files are as long as `roll.bytes` at most.
+    yield* readParquetEvents(Buffer.concat(await Array.fromAsync(store.read(path, signal))));
+    return;
+  }
   let rest: Uint8Array = Buffer.alloc(0);
   for await (const chunk of decompressed(store, path, signal)) {
     const bytes = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);

@@ -1,11 +1,8 @@
 import type { LogRecord } from '../../log/log.ts';
 import { TYPE_HEADER } from '../../log/log.ts';
 import type { Assignment } from './chain.ts';
-import type { Pieces } from './data-file.ts';
-import { DataFile, makePieces } from './data-file.ts';
-import type { Compression } from './formats/compression.ts';
-import { COMPRESSION_EXTENSIONS } from './formats/compression.ts';
-import { JSON_EXTENSION } from './formats/json-lines.ts';
+import { DataFile } from './data-file.ts';
+import type { FileFormat } from './formats/format.ts';
 import type { Layout } from './layout.ts';
 import { OTHER_TYPE } from './layout.ts';
 import type { ManifestFile } from './manifest.ts';
@@ -19,7 +16,7 @@ import { HOUR_MS } from './windows.ts';
 const LATE = Number.NEGATIVE_INFINITY;
 
 export interface RollerOptions {
-  readonly compression: Compression;
+  readonly format: FileFormat;
   readonly layout: Layout;
   readonly windows: Windows;
   /** Most files open at once. */
@@ -40,7 +37,6 @@ export class Roller {
   readonly #assignment: Assignment;
   readonly #options: RollerOptions;
   readonly #files = new Map<string, Map<number, DataFile>>();
-  readonly #freePieces: Pieces[] = [];
   #open = 0;
   #staged = 0;
   readonly #slotMs: number;
@@ -59,6 +55,11 @@ export class Roller {
   /** Whether no further file may be opened. */
   get full(): boolean {
     return this.#open >= this.#options.openFiles;
+  }
+
+  /** Whether a record's value can stand in a file. */
+  accepts({ value }: LogRecord): boolean {
+    return this.#options.format.accepts(value);
   }
 
   /** Says what time it is; asked once for many records. */
@@ -80,7 +81,7 @@ export class Roller {
 
   /** Opens the file for a record that has none yet. */
   async open(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
-    const { layout, compression, windows } = this.#options;
+    const { layout, format, windows } = this.#options;
     const type = this.#typeOf(record);
     const window = this.#windowOf(this.#slotOf(record.timestamp));
     const folder = window ? layout.folder(type, window.local) : layout.lateFolder(type);
@@ -90,11 +91,11 @@ export class Roller {
       first: record.offset,
       number: this.#assignment.nextNumber,
       index,
-      extension: `${JSON_EXTENSION}${COMPRESSION_EXTENSIONS[compression]}`,
+      extension: format.extension,
     });
     const paths = { temporary: this.#assignment.temporaryPath(index), final: `${folder}/${name}` };
     const staged = await this.#store.stage(paths, signal);
-    const file = new DataFile(staged, compression, this.#freePieces.pop() ?? makePieces());
+    const file = new DataFile(staged, format.encoder());
     const files = this.#files.get(type) ?? new Map<number, DataFile>();
     this.#files.set(type, files.set(window?.start ?? LATE, file));
     this.#open++;
@@ -113,7 +114,6 @@ export class Roller {
 
   /** Forgets the files, which are committed. */
   forget(): void {
-    for (const file of this.#all()) this.#freePieces.push(file.pieces);
     this.#files.clear();
     this.#open = 0;
     this.#latest = undefined;

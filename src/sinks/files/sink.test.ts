@@ -11,7 +11,7 @@ import { recordAt, START } from '../../../test/support/records.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { silentLogger } from '../../support/logger.ts';
 import type { PartitionWriter, Sink } from '../sink.ts';
-import { PIECE_BYTES } from './data-file.ts';
+import { PIECE_BYTES } from './formats/json-lines.ts';
 import { listDataFiles, readBack, readDataFile } from './read-files.ts';
 import { createFilesSink } from './sink.ts';
 import { LocalFileStore } from './stores/local.ts';

@@ -5,6 +5,7 @@ import type { Assignment } from './chain.ts';
 import { Chain } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import { filesErrors } from './errors.ts';
+import { createFormat } from './formats/formats.ts';
 import { Layout } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { takeOwnership } from './owner.ts';
@@ -72,10 +73,11 @@ class FilesSink implements Sink {
       await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
       throw error;
     }
-    const { compression, openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
+    const { openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
     const layout = new Layout(template, partition.topic);
     const windows = new Windows(roll.window, timezone);
-    const rollerOptions = { layout, windows, compression, openFiles, lateMs, namedTypes: this.#namedTypes };
+    const format = createFormat(this.#config);
+    const rollerOptions = { layout, windows, format, openFiles, lateMs, namedTypes: this.#namedTypes };
     const roller = new Roller(this.#store, identity, assignment, rollerOptions);
     return new FilesWriter(partition, assignment, roller, roll, this.#recentIds, this.#context);
   }

@@ -5,7 +5,6 @@ import type { Assignment } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import type { DataFile } from './data-file.ts';
 import { filesErrors } from './errors.ts';
-import { isJsonLine } from './formats/json-lines.ts';
 import type { RecentIds } from './recent-ids.ts';
 import type { Roller } from './roller.ts';
 
@@ -74,7 +73,7 @@ export class FilesWriter implements PartitionWriter {
           this.#duplicates++;
           continue;
         }
-        if (isJsonLine(record.value)) {
+        if (this.#roller.accepts(record)) {
           if (this.#recentIds.repeats(this.#partition.partition, record)) this.#repeated++;
           const file = this.#roller.find(record) ?? (await this.#openFile(record, signal));
           this.#take(record);

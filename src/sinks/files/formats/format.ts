@@ -1,0 +1,26 @@
+/** How records stand in files. */
+export interface FileFormat {
+  /** How the names of its files end, by which readers know how to open them: `.json.gz`. */
+  readonly extension: string;
+  /** Whether a record's value can stand in such a file; any other is refused. */
+  accepts(value: Uint8Array): boolean;
+  /** Starts a file. */
+  encoder(): Encoder;
+}
+
+/**
+ * Makes the bytes of one file out of values. What `drain` and `end` give out follows one upon the
+ * other; its bytes may be used until the next call of either.
+ */
+export interface Encoder {
+  /** Bytes taken that were not drained yet. */
+  readonly buffered: number;
+  /** Takes a value that the format accepts, as long as there is room; one that holds nothing takes a value of any size. */
+  take(value: Uint8Array): boolean;
+  /** Makes room at once, and gives out what it has once that is encoded. */
+  drain(): Promise<readonly Uint8Array[]>;
+  /** Gives out the end of the file, after all was drained. */
+  end(): Promise<readonly Uint8Array[]>;
+  /** Frees what it holds. The last call, also for a file that was never ended. */
+  free(): void;
+}

@@ -1,0 +1,155 @@
+import { isUtf8 } from 'node:buffer';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import type { Encoder, FileFormat } from '../format.ts';
+import { isJsonLine } from '../json-lines.ts';
+import type { Column, ColumnType, ColumnValue } from './schema.ts';
+import { columnsWith, EVENT_COLUMN, schemaOf } from './schema.ts';
+
+export const PARQUET_EXTENSION = '.parquet';
+
+/** The names that the Parquet format has for compressions. */
+const CODECS = { none: 'UNCOMPRESSED', snappy: 'SNAPPY', gzip: 'GZIP', zstd: 'ZSTD' } as const;
+
+const COMPRESSORS = { GZIP: gzipSync, ZSTD: zstdCompressSync };
+
+/** Memory for the events of a row group comes in pieces of this size. */
+const PIECE_BYTES = 64 << 10;
+
+export interface ParquetOptions {
+  readonly compression: keyof typeof CODECS;
+  /** Columns for fields of the events' own. */
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  /** Bounds of a row group, which is what stands in memory of a file. */
+  readonly rowGroup: { readonly records: number; readonly bytes: number };
+}
+
+/** Parquet: columns for the fields that are known, and one with the whole event. */
+export class Parquet implements FileFormat {
+  readonly extension = PARQUET_EXTENSION;
+  readonly #options: ParquetOptions;
+  readonly #columns: readonly Column[];
+  /** What was parsed last: a value is asked about, and then taken. */
+  #parsed: { readonly value: Uint8Array; readonly event: object } | undefined;
+
+  constructor(options: ParquetOptions) {
+    this.#options = options;
+    this.#columns = columnsWith(options.columns);
+  }
+
+  accepts(value: Uint8Array): boolean {
+    return this.#parse(value) !== undefined;
+  }
+
+  encoder(): Encoder {
+    return new ParquetEncoder(this.#options, this.#columns, (value) => this.#parse(value) ?? {});
+  }
+
+  #parse(value: Uint8Array): object | undefined {
+    if (this.#parsed?.value === value) return this.#parsed.event;
+    if (!isJsonLine(value) || !isUtf8(value)) return undefined;
+    try {
+      // What stands between braces and is JSON is an object.
+      const event = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8')) as object;
+      this.#parsed = { value, event };
+      return event;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Gathers a row group, and gives it out encoded: only the footer grows with the file. */
+class ParquetEncoder implements Encoder {
+  readonly #rowGroup: ParquetOptions['rowGroup'];
+  readonly #columns: readonly Column[];
+  readonly #parse: (value: Uint8Array) => object;
+  readonly #output = new Output();
+  readonly #writer: ParquetWriter;
+  #values: ColumnValue[][] = [];
+  #events: Uint8Array[] = [];
+  #piece = new Uint8Array(0);
+  #pieceUsed = 0;
+  #buffered = 0;
+
+  constructor(options: ParquetOptions, columns: readonly Column[], parse: (value: Uint8Array) => object) {
+    this.#rowGroup = options.rowGroup;
+    this.#columns = columns;
+    this.#parse = parse;
+    this.#writer = new ParquetWriter({
+      writer: this.#output,
+      schema: schemaOf(columns),
+      codec: CODECS[options.compression],
+      compressors: COMPRESSORS,
+      createdBy: 'millrace',
+    });
+    this.#clear();
+  }
+
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  take(value: Uint8Array): boolean {
+    const { records, bytes } = this.#rowGroup;
+    const rows = this.#events.length;
+    if (rows >= records || (rows > 0 && this.#buffered + value.length > bytes)) return false;
+    const event = this.#parse(value) as Record<string, unknown>;
+    for (const [index, { name, read }] of this.#columns.entries()) this.#values[index]?.push(read(event[name]));
+    this.#events.push(this.#keep(value));
+    this.#buffered += value.length;
+    return true;
+  }
+
+  async drain(): Promise<readonly Uint8Array[]> {
+    const columnData = [
+      ...this.#columns.map(({ name }, index) => ({ name, data: this.#values[index] ?? [] })),
+      // No two events are alike, so neither a dictionary nor bounds would be of use.
+      { name: EVENT_COLUMN, data: this.#events, encoding: 'PLAIN' as const, statistics: false },
+    ];
+    const rowGroupSize = this.#events.length;
+    this.#clear();
+    await this.#writer.write({ columnData, rowGroupSize });
+    return [this.#output.takeBytes()];
+  }
+
+  async end(): Promise<readonly Uint8Array[]> {
+    await this.#writer.finish();
+    return [this.#output.takeBytes()];
+  }
+
+  free(): void {
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#values = this.#columns.map(() => []);
+    this.#events = [];
+    this.#piece = new Uint8Array(0);
+    this.#pieceUsed = 0;
+    this.#buffered = 0;
+  }
+
+  /** A copy: what a batch brought may be part of a much larger piece of memory, which must not stay. */
+  #keep(value: Uint8Array): Uint8Array {
+    if (this.#pieceUsed + value.length > this.#piece.length) {
+      this.#piece = new Uint8Array(Math.max(PIECE_BYTES, value.length));
+      this.#pieceUsed = 0;
+    }
+    const kept = this.#piece.subarray(this.#pieceUsed, this.#pieceUsed + value.length);
+    kept.set(value);
+    this.#pieceUsed += value.length;
+    return kept;
+  }
+}
+
+/** Where the library writes to: bytes are taken out as they come, while offsets count on. */
+class Output extends ByteWriter {
+  takeBytes(): Uint8Array {
+    const bytes = this.getBytes();
+    this.buffer = new ArrayBuffer(PIECE_BYTES);
+    this.view = new DataView(this.buffer);
+    this.index = 0;
+    return bytes;
+  }
+}
