@@ -1,6 +1,5 @@
 import type { Static } from '../../config/fields.ts';
 import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text } from '../../config/fields.ts';
-
 import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
 import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
@@ -56,7 +55,7 @@ export const filesConfig = section(
             records: integer({ description: 'Most records of a row group', default: 100_000, minimum: 1 }),
             bytes: bytes({
               description:
-                'Bytes of JSON of a row group; as much stands in memory for each open file, a few times over',
+                'Bytes of JSON of a row group; a file holds one in memory, and all open files of a partition four at most',
               default: 8 * MIB,
               minimum: 1,
               maximum: 512 * MIB,

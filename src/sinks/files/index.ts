@@ -4,7 +4,7 @@ import { createFilesSink } from './sink.ts';
 /** The `files` sink: what the registry, `--help` and the reference docs know of it. */
 export const filesSink = {
   name: 'files',
-  summary: 'Loads records into files, in folders by type and hour, as JSON lines',
+  summary: 'Loads records into files, in folders by type and hour, as JSON lines or Parquet',
   guarantee:
     'Each record stands in exactly one file, across crashes and changes of owner; a file is whole or absent. Two records with the same event id are two records.',
   config: filesConfig,

@@ -1,8 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { decompressorFor } from './formats/compression.ts';
 import { NEWLINE } from './formats/json-lines.ts';
-import { PARQUET_EXTENSION } from './formats/parquet/parquet.ts';
-import { readParquetEvents } from './formats/parquet/read.ts';
+import { PARQUET_EXTENSION } from './formats/parquet/schema.ts';
 import { WORK } from './paths.ts';
 import type { FileStore } from './stores/file-store.ts';
 
@@ -19,6 +18,7 @@ export async function* listDataFiles(store: FileStore, signal: AbortSignal, fold
 /** The records of a data file, each its JSON text, whatever the format and the compression. */
 export async function* readDataFile(store: FileStore, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   if (path.endsWith(PARQUET_EXTENSION)) {
+    const { readParquetEvents } = await import('./formats/parquet/read.ts');
     // A reader of Parquet begins at the end; files are as long as `roll.bytes` at most.
     yield* readParquetEvents(Buffer.concat(await Array.fromAsync(store.read(path, signal))));
     return;

@@ -61,6 +61,7 @@ class FilesSink implements Sink {
 
   async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
     const topic = await this.#describe(partition.topic);
+    const format = await createFormat(this.#config);
     const identity = { ...partition, connector: this.#connectorId, topicId: topic.id };
     const { clock, logger } = this.#context;
     const chain = new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
@@ -76,7 +77,6 @@ class FilesSink implements Sink {
     const { openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
     const layout = new Layout(template, partition.topic);
     const windows = new Windows(roll.window, timezone);
-    const format = createFormat(this.#config);
     const rollerOptions = { layout, windows, format, openFiles, lateMs, namedTypes: this.#namedTypes };
     const roller = new Roller(this.#store, identity, assignment, rollerOptions);
     return new FilesWriter(partition, assignment, roller, roll, this.#recentIds, this.#context);

@@ -1,11 +1,11 @@
 import type { FilesConfig } from '../config.ts';
-import type { Compression } from './compression.ts';
 import type { FileFormat } from './format.ts';
 import { JsonLines } from './json-lines.ts';
-import { Parquet } from './parquet/parquet.ts';
 
 /** The format that a configuration asks for; it must have passed `checkFilesConfig`. */
-export function createFormat({ format, compression, parquet }: FilesConfig): FileFormat {
-  if (format === 'json') return new JsonLines(compression as Compression);
+export async function createFormat({ format, compression, parquet }: FilesConfig): Promise<FileFormat> {
+  if (format === 'json' && compression !== 'snappy') return new JsonLines(compression);
+  // Its library costs each thread memory, so it is loaded only where it is used.
+  const { Parquet } = await import('./parquet/parquet.ts');
   return new Parquet({ compression, ...parquet });
 }

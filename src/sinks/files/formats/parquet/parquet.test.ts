@@ -192,3 +192,41 @@ test('what stands in memory is a row group, however long the file', async () => 
   assert.ok(groups.length > 50);
   assert.ok(memory.pieces.every(({ length }) => length < 100_000));
 });
+
+test('many open files hold a few row groups together, and none gives out crumbs for it', async () => {
+  const rowGroup = { records: 1_000, bytes: 10_000 };
+  const format = new Parquet({ ...OPTIONS, rowGroup });
+  const parts = Array.from({ length: 32 }, () => {
+    const memory = new Memory();
+    const encoder = format.encoder();
+    return { memory, encoder, file: new DataFile(memory, encoder) };
+  });
+  const value = json({ id: 'an-event', text: 'x'.repeat(70) });
+  let most = 0;
+  for (let offset = 0; offset < 20_000; offset++) {
+    // Every third record goes to the first file, the others around.
+    const { file } = parts[offset % 3 === 0 ? 0 : offset % parts.length]!;
+    format.accepts(value);
+    if (!file.tryAppend(value, offset)) await file.append(value, offset, signal);
+    most = Math.max(
+      most,
+      parts.reduce((sum, { encoder }) => sum + encoder.buffered, 0),
+    );
+  }
+  assert.ok(most > 4 * rowGroup.bytes && most < 5 * rowGroup.bytes, `${most}`);
+  for (const [index, { file, memory }] of parts.entries()) {
+    if (index % 2 === 0) await file.discard();
+    else {
+      const { records } = await file.seal(signal);
+      const { row_groups } = parquetMetadata(new Uint8Array(memory.content).buffer);
+      assert.ok(records / row_groups.length >= 5, `${records} in ${row_groups.length}`);
+    }
+  }
+  // All was given back: a file alone gets full row groups again.
+  const memory = new Memory();
+  const file = new DataFile(memory, format.encoder());
+  for (let offset = 0; offset < 500; offset++) await file.append(value, offset, signal);
+  await file.seal(signal);
+  const [first] = parquetMetadata(new Uint8Array(memory.content).buffer).row_groups;
+  assert.equal(Number(first?.num_rows), Math.floor(rowGroup.bytes / value.length));
+});

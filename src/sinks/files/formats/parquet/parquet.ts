@@ -4,9 +4,7 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Encoder, FileFormat } from '../format.ts';
 import { isJsonLine } from '../json-lines.ts';
 import type { Column, ColumnType, ColumnValue } from './schema.ts';
-import { columnsWith, EVENT_COLUMN, schemaOf } from './schema.ts';
-
-export const PARQUET_EXTENSION = '.parquet';
+import { columnsWith, EVENT_COLUMN, PARQUET_EXTENSION, schemaOf } from './schema.ts';
 
 /** The names that the Parquet format has for compressions. */
 const CODECS = { none: 'UNCOMPRESSED', snappy: 'SNAPPY', gzip: 'GZIP', zstd: 'ZSTD' } as const;
@@ -15,6 +13,9 @@ const COMPRESSORS = { GZIP: gzipSync, ZSTD: zstdCompressSync };
 
 /** Memory for the events of a row group comes in pieces of this size. */
 const PIECE_BYTES = 64 << 10;
+
+/** Full row groups that all open files of a partition may hold together; beyond that they get smaller ones. */
+const ROW_GROUPS_IN_MEMORY = 4;
 
 export interface ParquetOptions {
   readonly compression: keyof typeof CODECS;
@@ -29,12 +30,14 @@ export class Parquet implements FileFormat {
   readonly extension = PARQUET_EXTENSION;
   readonly #options: ParquetOptions;
   readonly #columns: readonly Column[];
+  readonly #memory: Memory;
   /** What was parsed last: a value is asked about, and then taken. */
   #parsed: { readonly value: Uint8Array; readonly event: object } | undefined;
 
   constructor(options: ParquetOptions) {
     this.#options = options;
     this.#columns = columnsWith(options.columns);
+    this.#memory = new Memory(ROW_GROUPS_IN_MEMORY * options.rowGroup.bytes);
   }
 
   accepts(value: Uint8Array): boolean {
@@ -42,7 +45,7 @@ export class Parquet implements FileFormat {
   }
 
   encoder(): Encoder {
-    return new ParquetEncoder(this.#options, this.#columns, (value) => this.#parse(value) ?? {});
+    return new ParquetEncoder(this.#options, this.#columns, this.#memory, (value) => this.#parse(value) ?? {});
   }
 
   #parse(value: Uint8Array): object | undefined {
@@ -59,10 +62,43 @@ export class Parquet implements FileFormat {
   }
 }
 
+/** What the open files of a partition hold together. */
+class Memory {
+  readonly #most: number;
+  #bytes = 0;
+  #files = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Whether a file with so many bytes must give them out before it takes more: all is used, and not less by it than by others. */
+  isShort(held: number): boolean {
+    return this.#bytes >= this.#most && held * this.#files >= this.#bytes;
+  }
+
+  hold(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  fileOpened(): void {
+    this.#files++;
+  }
+
+  fileClosed(): void {
+    this.#files--;
+  }
+}
+
 /** Gathers a row group, and gives it out encoded: only the footer grows with the file. */
 class ParquetEncoder implements Encoder {
   readonly #rowGroup: ParquetOptions['rowGroup'];
   readonly #columns: readonly Column[];
+  readonly #memory: Memory;
   readonly #parse: (value: Uint8Array) => object;
   readonly #output = new Output();
   readonly #writer: ParquetWriter;
@@ -72,9 +108,15 @@ class ParquetEncoder implements Encoder {
   #pieceUsed = 0;
   #buffered = 0;
 
-  constructor(options: ParquetOptions, columns: readonly Column[], parse: (value: Uint8Array) => object) {
+  constructor(
+    options: ParquetOptions,
+    columns: readonly Column[],
+    memory: Memory,
+    parse: (value: Uint8Array) => object,
+  ) {
     this.#rowGroup = options.rowGroup;
     this.#columns = columns;
+    this.#memory = memory;
     this.#parse = parse;
     this.#writer = new ParquetWriter({
       writer: this.#output,
@@ -83,6 +125,7 @@ class ParquetEncoder implements Encoder {
       compressors: COMPRESSORS,
       createdBy: 'millrace',
     });
+    memory.fileOpened();
     this.#clear();
   }
 
@@ -94,10 +137,12 @@ class ParquetEncoder implements Encoder {
     const { records, bytes } = this.#rowGroup;
     const rows = this.#events.length;
     if (rows >= records || (rows > 0 && this.#buffered + value.length > bytes)) return false;
+    if (rows > 0 && this.#memory.isShort(this.#buffered)) return false;
     const event = this.#parse(value) as Record<string, unknown>;
     for (const [index, { name, read }] of this.#columns.entries()) this.#values[index]?.push(read(event[name]));
     this.#events.push(this.#keep(value));
     this.#buffered += value.length;
+    this.#memory.hold(value.length);
     return true;
   }
 
@@ -120,9 +165,11 @@ class ParquetEncoder implements Encoder {
 
   free(): void {
     this.#clear();
+    this.#memory.fileClosed();
   }
 
   #clear(): void {
+    this.#memory.release(this.#buffered);
     this.#values = this.#columns.map(() => []);
     this.#events = [];
     this.#piece = new Uint8Array(0);

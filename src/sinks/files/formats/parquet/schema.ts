@@ -6,6 +6,8 @@
 import type { SchemaElement } from 'hyparquet';
 import { toTime } from '../../../../event/time.ts';
 
+export const PARQUET_EXTENSION = '.parquet';
+
 export const COLUMN_TYPES = ['string', 'integer', 'double', 'boolean', 'timestamp'] as const;
 
 /**
