@@ -3,6 +3,7 @@
  * Runs until Ctrl-C. Another engine is a file in test/engines/ and an entry here.
  */
 import { parseArgs } from 'node:util';
+import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { toStandardError } from '../test/engines/maven.ts';
 import { isFree } from '../test/engines/ports.ts';
@@ -39,6 +40,22 @@ const ENGINES: Readonly<Record<string, Engine>> = {
       return {
         configuration: `log:\n  kafka:\n    brokers: ${JSON.stringify(cluster.brokers)}\n`,
         stop: () => cluster.close(),
+      };
+    },
+  },
+  hdfs: {
+    summary: 'HDFS 3.5 (NameNode and DataNodes); needs Java 17 and Maven',
+    port: 9870,
+    start: async ({ port, nodes, directory }) => {
+      const kept = directory === undefined ? {} : { directory };
+      const hdfs = await startHdfs({ dataNodes: nodes, port, ...kept });
+      return {
+        configuration: `connectors:
+  hdfs:
+    topics: [select-color, web-events]
+    files: { store: { hdfs: { namenodes: ["${hdfs.url}"], user: ${hdfs.user}, path: /events } } }
+`,
+        stop: () => hdfs.close(),
       };
     },
   },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Scenario } from '../../bench/drills/outage/scenarios.ts';
 import { outageDrill } from '../../bench/drills/outage.ts';
-import { orSkip } from '../engines/kafka-test.ts';
+import { orSkip } from '../engines/or-skip.ts';
 
 /** How long the log is away: longer than the collector waits before it spools, and than a client waits for delivery. */
 const OUTAGE_SECONDS = 5;
@@ -33,7 +33,7 @@ for (const scenario of scenarios) {
   const { name, acknowledge, fault, killsCollector } = scenario;
   const killed = killsCollector ? ', and the collector killed' : '';
   test(`the outage drill, its short form: ${acknowledge}, the log ${fault}${killed}: ${name}`, async (t) => {
-    const result = await orSkip(t, () => outageDrill({ ...OPTIONS, scenarios: [scenario] }, () => {}));
+    const result = await orSkip(t, 'Kafka', () => outageDrill({ ...OPTIONS, scenarios: [scenario] }, () => {}));
     if (!result) return;
     assert.equal(result.ok, true, JSON.stringify(result));
     assert.ok(result.figures['acknowledged']! > 0);

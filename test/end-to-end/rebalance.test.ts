@@ -7,8 +7,8 @@ import { Connector, groupOf } from '../../src/loader/connector.ts';
 import type { Log } from '../../src/log/log.ts';
 import { TYPE_HEADER } from '../../src/log/log.ts';
 import { readBack } from '../../src/sinks/files/read-files.ts';
-import { createFilesSink, filesDirectory } from '../../src/sinks/files/sink.ts';
-import { LocalFileStore } from '../../src/sinks/files/stores/local.ts';
+import { createFilesSink } from '../../src/sinks/files/sink.ts';
+import { storeOf } from '../../src/sinks/files/stores/choose.ts';
 import type { Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { createTableSink } from '../../src/sinks/table/index.ts';
 import { systemClock } from '../../src/support/clock.ts';
@@ -101,10 +101,7 @@ test('files: members of the group come and go, and each record stands in exactly
     createFilesSink(config, context, { namedTypes: ['select-color'] }),
   );
   const ids: string[] = [];
-  for await (const line of readBack(
-    new LocalFileStore(filesDirectory(config, directory)),
-    AbortSignal.timeout(60_000),
-  )) {
+  for await (const line of readBack(storeOf(config, directory), AbortSignal.timeout(60_000))) {
     ids.push((JSON.parse(line.toString()) as { id: string }).id);
   }
   assert.deepEqual(ids.sort(), expected);

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { KafkaCluster, KafkaOptions } from './kafka.ts';
 import { startKafka } from './kafka.ts';
-import { EngineUnavailable } from './server-process.ts';
+import { orSkip } from './or-skip.ts';
 
 /** One broker a test file: a start takes longer than most tests. */
 let shared: Promise<KafkaCluster> | undefined;
@@ -33,7 +33,7 @@ export function kafkaTest(name: string, ...rest: [Body] | [KafkaOptions, Body]):
 
 /** The cluster for a test that is written without {@link kafkaTest}; `undefined` where the test was skipped. */
 export function kafkaOrSkip(t: TestContext, options?: KafkaOptions): Promise<KafkaCluster | undefined> {
-  return orSkip(t, async () => {
+  return orSkip(t, 'Kafka', async () => {
     if (!options) {
       shared ??= startKafka();
       return shared;
@@ -42,16 +42,4 @@ export function kafkaOrSkip(t: TestContext, options?: KafkaOptions): Promise<Kaf
     t.after(() => cluster.close());
     return cluster;
   });
-}
-
-/** What `work` resolves to, which starts the Kafka that it needs; `undefined` where the test was skipped. */
-export async function orSkip<T>(t: TestContext, work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (process.env['CI'] === 'true' || !(error instanceof EngineUnavailable)) throw error;
-    process.stderr.write(`SKIPPED, no Kafka runs here: ${t.name}\n${error.message}\n`);
-    t.skip('no Kafka runs on this machine');
-    return undefined;
-  }
 }
