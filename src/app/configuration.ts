@@ -9,7 +9,7 @@ import { isOwnTopic } from '../log/dead-letter.ts';
 import { checkKafkaConfig } from '../log/kafka/config.ts';
 import { checkAccess } from '../operations/config.ts';
 import { checkFilesConfig } from '../sinks/files/config.ts';
-import { filesDirectory } from '../sinks/files/sink.ts';
+import { filesDirectory } from '../sinks/files/stores/choose.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';

@@ -10,7 +10,8 @@ import { parseAddress } from '../config/address.ts';
 import { formatBytes } from '../config/units.ts';
 import { openLog } from '../log/open.ts';
 import type { CollectorStatus } from '../operations/status.ts';
-import { filesDirectory } from '../sinks/files/sink.ts';
+import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
+import type { FileStore } from '../sinks/files/stores/file-store.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
@@ -27,6 +28,9 @@ interface Finding {
   /** What to do, unless it is good. */
   readonly help?: string;
 }
+
+/** A store that takes longer to answer can't be reached. */
+const STORE_ANSWER_MS = 15_000;
 
 /** Below this much free space on the data's disk a burst can't be absorbed for long. */
 const LITTLE_SPACE_BYTES = 2 ** 30;
@@ -161,7 +165,7 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
   ]);
   const earlier = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
   const found = configuration.log.kafka ? 'does not run here' : `does not run; the log ${earlier}`;
-  return [{ check: 'program', state: 'good', found }, ...ports, ...checkStores(loaded)];
+  return [{ check: 'program', state: 'good', found }, ...ports, ...(await checkStores(loaded))];
 }
 
 function checkCollector({ ready }: CollectorStatus): Finding {
@@ -175,11 +179,12 @@ function checkCollector({ ready }: CollectorStatus): Finding {
 }
 
 /** Whether each connector could write to its store. */
-function checkStores({ configuration }: LoadedConfiguration): Finding[] {
+function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]> {
   const data = path.resolve(configuration.data);
-  return Object.entries(configuration.connectors).map(([name, { files, table }]): Finding => {
+  const findings = Object.entries(configuration.connectors).map(async ([name, { files, table }]): Promise<Finding> => {
     const check = `store of ${name}`;
     const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
+    if (files && at === undefined) return checkFileStore(check, storeOf(files, data));
     try {
       if (files) writable(String(at));
       else checkTable(String(at));
@@ -193,6 +198,18 @@ function checkStores({ configuration }: LoadedConfiguration): Finding[] {
       };
     }
   });
+  return Promise.all(findings);
+}
+
+/** Whether a store that is elsewhere answers, takes us for who we are, and keeps its promises. */
+async function checkFileStore(check: string, store: FileStore): Promise<Finding> {
+  try {
+    await store.open(AbortSignal.timeout(STORE_ANSWER_MS));
+    return { check, state: 'good', found: 'answers, and keeps what the files need' };
+  } catch (error) {
+    const { message, help } = error as Partial<MillraceError>;
+    return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
+  }
 }
 
 /** Throws if neither the directory, nor where it would be made, can be written. */

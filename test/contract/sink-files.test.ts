@@ -1,9 +1,7 @@
 import path from 'node:path';
-import { readBack } from '../../src/sinks/files/read-files.ts';
-import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import { LocalFileStore } from '../../src/sinks/files/stores/local.ts';
-import { filesConfigWith } from '../support/files.ts';
 import { sinkContract } from './sink.ts';
+import { filesHarness } from './sink-files.ts';
 
 const FORMATS = [
   { format: 'json', compression: 'none' },
@@ -13,16 +11,7 @@ const FORMATS = [
 ] as const;
 
 for (const given of FORMATS) {
-  sinkContract(`files, ${given.format} ${given.compression}`, async (t, directory) => {
-    const store = new LocalFileStore(path.join(directory, 'files'));
-    return {
-      create: (context) => createFilesSink(filesConfigWith(given), context, { namedTypes: ['select-color'], store }),
-      readBack: async () => {
-        const events: { id: string }[] = [];
-        for await (const line of readBack(store, t.signal)) events.push(JSON.parse(line.toString('utf8')));
-        return events;
-      },
-      refused: Buffer.from('{"id":"two\nlines"}'),
-    };
-  });
+  sinkContract(`files, ${given.format} ${given.compression}`, async (t, directory) =>
+    filesHarness(t, new LocalFileStore(path.join(directory, 'files')), given),
+  );
 }

@@ -2,6 +2,7 @@ import type { Static } from '../../config/fields.ts';
 import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text } from '../../config/fields.ts';
 import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
 import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
+import { hdfsStoreConfig } from './stores/hdfs/config.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
 
 const MIB = 1 << 20;
@@ -22,6 +23,7 @@ export const filesConfig = section(
           },
           { description: 'A disk of this machine, with hard links' },
         ),
+        hdfs: hdfsStoreConfig,
       },
       { description: 'Where the files are kept', default: { local: {} } },
     ),

@@ -59,7 +59,7 @@ export const filesErrors = defineErrors({
   },
   FILES_STORE_UNFIT: {
     decision: 'stop',
-    help: 'Put the path on a file system with hard links, such as ext4, XFS, APFS or NTFS.',
+    help: 'A local path must be on a file system with hard links, such as ext4, XFS, APFS or NTFS; HDFS must honour "renameoptions", which HttpFS does not.',
   },
   FILES_STORE_FAILED: {
     decision: 'stop',
@@ -68,6 +68,34 @@ export const filesErrors = defineErrors({
   FILES_STORE_UNAVAILABLE: {
     decision: 'retry',
     help: 'Check that the store can be reached; what was not stored is tried again.',
+  },
+  FILES_HDFS_SAFE_MODE: {
+    decision: 'retry',
+    help: 'The NameNode has not heard of enough blocks yet, or was put into safe mode: see "hdfs dfsadmin -safemode get". Loading goes on by itself once it is left.',
+  },
+  FILES_HDFS_STANDBY: {
+    decision: 'retry',
+    help: 'None of the NameNodes is active: check "hdfs haadmin -getAllServiceState". Loading goes on by itself.',
+  },
+  FILES_HDFS_NO_DATANODE: {
+    decision: 'retry',
+    help: 'No DataNode takes blocks: check that they run, can be reached from here, and have space ("hdfs dfsadmin -report"). Loading goes on by itself.',
+  },
+  FILES_HDFS_QUOTA: {
+    decision: 'stop',
+    help: 'Raise the quota of the folder ("hdfs dfs -count -q"), or make room, then start the connector again.',
+  },
+  FILES_HDFS_USER: {
+    decision: 'stop',
+    help: 'Set "user" to one that may write below the path, or give a token or password if HDFS asks who we are.',
+  },
+  FILES_HDFS_REDIRECT: {
+    decision: 'stop',
+    help: 'The NameNode sends data to a host that "redirectHosts" does not name, or from https to http. Add the host if it is one of yours.',
+  },
+  FILES_HDFS_REFUSED: {
+    decision: 'stop',
+    help: 'HDFS refuses the request itself: check the path for names that it forbids, and the version of HDFS or of the gateway.',
   },
   RECORD_NOT_A_JSON_LINE: {
     decision: 'dead-letter',

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { TopicDescription, TopicPartition } from '../../log/log.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../sink.ts';
 import type { Assignment } from './chain.ts';
@@ -12,8 +11,8 @@ import { takeOwnership } from './owner.ts';
 import { chainName, parseChainName, WORK } from './paths.ts';
 import { RecentIds } from './recent-ids.ts';
 import { Roller } from './roller.ts';
+import { storeOf } from './stores/choose.ts';
 import type { FileStore } from './stores/file-store.ts';
-import { LocalFileStore } from './stores/local.ts';
 import { Windows } from './windows.ts';
 import { FilesWriter } from './writer.ts';
 
@@ -29,13 +28,8 @@ export interface FilesSinkOptions {
 
 /** Loads records into files, each exactly once; chain.ts says how. */
 export function createFilesSink(config: FilesConfig, context: SinkContext, options: FilesSinkOptions): Sink {
-  const store = options.store ?? new LocalFileStore(filesDirectory(config, context.dataDirectory));
+  const store = options.store ?? storeOf(config, context.dataDirectory);
   return new FilesSink(store, config, context, new Set(options.namedTypes));
-}
-
-/** Where the files of a configuration are. */
-export function filesDirectory(config: FilesConfig, dataDirectory: string): string {
-  return path.resolve(config.store.local.path ?? path.join(dataDirectory, 'files'));
 }
 
 class FilesSink implements Sink {

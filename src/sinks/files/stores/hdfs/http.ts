@@ -1,0 +1,185 @@
+/**
+ * HTTP for WebHDFS. Node's own `fetch` can't be used: DataNodes send a `100 Continue` that nobody
+ * asked for, at which it fails although the bytes are written.
+ */
+import { once } from 'node:events';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+
+/** Longest answer that is taken into memory: a page of a listing has a thousand entries of some 350 bytes. */
+const MAX_ANSWER_BYTES = 16 << 20;
+/** Connections to one host: files are closed side by side, each in a request of its own. */
+const MAX_CONNECTIONS = 64;
+
+export interface HttpOptions {
+  /** The authorities to trust, in PEM. */
+  readonly ca?: string;
+  /** Longest silence, in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends the request; for an upload each of its calls has one instead. */
+  readonly signal?: AbortSignal;
+}
+
+/** The request was certainly not made: nothing listens there. */
+export class NotSent extends Error {
+  override readonly name = 'NotSent';
+}
+
+/** Connections that are kept, to NameNodes and DataNodes. */
+export class HttpClient {
+  readonly #deadlineMs: number;
+  readonly #plain = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  readonly #secure: https.Agent;
+
+  constructor({ ca, deadlineMs }: HttpOptions) {
+    this.#deadlineMs = deadlineMs;
+    this.#secure = new https.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, ...(ca ? { ca } : {}) });
+  }
+
+  /** Asks, and takes the whole answer. Rejects with {@link NotSent} where that is certain. */
+  async ask(request: HttpRequest): Promise<HttpAnswer> {
+    const sent = this.#start(request, 0);
+    sent.end();
+    return whole(await this.#answerOf(sent));
+  }
+
+  /** Asks, and gives out the answer's body as it comes if it is good (2xx), else whole. */
+  async download(request: HttpRequest): Promise<HttpAnswer | IncomingMessage> {
+    const sent = this.#start(request, 0);
+    sent.end();
+    const answer = await this.#answerOf(sent);
+    return isGood(answer.statusCode ?? 0) ? answer : whole(answer);
+  }
+
+  /** Begins a request whose body comes in pieces. */
+  upload(request: HttpRequest): Upload {
+    return new Upload(this.#start(request), this.#deadlineMs);
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
+
+  /** `length` of the body; left out, it comes in chunks. */
+  #start({ method, url, headers, signal }: HttpRequest, length?: number): ClientRequest {
+    const secure = url.protocol === 'https:';
+    const request = (secure ? https : http).request(url, {
+      method,
+      agent: secure ? this.#secure : this.#plain,
+      headers: { ...headers, ...(length === undefined ? {} : { 'content-length': length }) },
+      ...(signal ? { signal } : {}),
+      timeout: this.#deadlineMs,
+    });
+    // Whoever waits for the answer meets a failure; one that comes when nobody waits ends nothing else.
+    return request.on('error', () => {});
+  }
+
+  async #answerOf(sent: ClientRequest): Promise<IncomingMessage> {
+    sent.on('timeout', () => sent.destroy(new Error('there was no answer in time')));
+    try {
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      return answer;
+    } catch (error) {
+      throw isRefused(error) ? new NotSent((error as Error).message, { cause: error }) : error;
+    }
+  }
+}
+
+/** A request on its way, whose body comes in pieces. Fails whole: after an error there is nothing but `abandon`. */
+export class Upload {
+  readonly #request: ClientRequest;
+  readonly #deadlineMs: number;
+  readonly #answered: Promise<HttpAnswer>;
+  #early: HttpAnswer | undefined;
+
+  constructor(request: ClientRequest, deadlineMs: number) {
+    this.#request = request;
+    this.#deadlineMs = deadlineMs;
+    // The pause between two pieces may be long; each write and the end have the deadline instead.
+    request.setTimeout(0);
+    this.#answered = once(request, 'response').then(([answer]) => whole(answer as IncomingMessage));
+    this.#answered.then(
+      (answer) => {
+        this.#early = answer;
+      },
+      () => {},
+    );
+    request.flushHeaders();
+  }
+
+  /** The answer, if it came before the body had ended: the server takes no more. */
+  get early(): HttpAnswer | undefined {
+    return this.#early;
+  }
+
+  /** Settles when the bytes have been handed to the system, and may be reused. */
+  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#request.write(chunk, (error) => (error ? reject(error) : resolve()));
+    await this.#inTime(promise, signal);
+  }
+
+  /** Ends the body, and settles with the answer. */
+  async end(signal: AbortSignal): Promise<HttpAnswer> {
+    this.#request.end();
+    return this.#inTime(this.#answered, signal);
+  }
+
+  /** Ends it at once. */
+  abandon(): void {
+    this.#request.destroy();
+  }
+
+  /** What the work comes to, or the failure of the request; it fails with the deadline, or when the signal says so. */
+  async #inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const end = (error: Error) => {
+      this.#request.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(() => end(new Error('the upload was not taken in time')), this.#deadlineMs);
+    const abort = () => end(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await Promise.race([work, ended, this.#answered.then(() => ended)]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+}
+
+export function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+async function whole(answer: IncomingMessage): Promise<HttpAnswer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) };
+}
+
+function isRefused(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH';
+}

@@ -1,0 +1,225 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { crc32 } from 'node:zlib';
+import { settlesWithin } from '../../../../support/within.ts';
+import { filesErrors } from '../../errors.ts';
+import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
+import type { HdfsStoreConfig } from './config.ts';
+import type { FileStatus, Writing } from './webhdfs.ts';
+import { WebHdfs } from './webhdfs.ts';
+
+/** Renames under way at once: the NameNode does them one after another. */
+const MOST_RENAMES = 16;
+/** How often a file is looked for that a DataNode is just about to make, and the pauses between. */
+const LOOKS = 200;
+const LOOK_MS = 10;
+/** How long the end of an unwanted file may take. */
+const DISCARD_MS = 3_000;
+/** Who everyone is to HDFS that does not say who he is. */
+const NOBODY = 'dr.who';
+/** How a probe of the fence is called, below the work folder. */
+const PROBE = '_millrace/tmp/probe';
+
+/**
+ * Files in HDFS. The fence is RENAME with `renameoptions=NONE` of a closed file; a file is known
+ * by its fileId, which it keeps when it is renamed. What HDFS keeps of an upload that was cut looks
+ * complete, so nothing is renamed whose length was not checked.
+ *
+ * Reads must be consistent: the NameNodes must not be observers.
+ */
+export class HdfsFileStore implements FileStore {
+  readonly #config: HdfsStoreConfig;
+  #client: WebHdfs | undefined;
+
+  constructor(config: HdfsStoreConfig) {
+    this.#config = config;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const { ca, ...config } = this.#config;
+    const client = new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readFile(ca, 'utf8') });
+    this.#client = client;
+    const home = await client.homeDirectory(signal);
+    if (path.posix.basename(home) === NOBODY) {
+      throw filesErrors.FILES_HDFS_USER(`HDFS does not know who we are, and takes us for ${NOBODY}`);
+    }
+    await client.makeDirectory(this.#resolve(''), signal);
+    await this.#checkFence(client, signal);
+  }
+
+  async stage(paths: FilePaths, signal: AbortSignal): Promise<StagedFile> {
+    signal.throwIfAborted();
+    this.#resolve(paths.final);
+    return new HdfsStagedFile(this.#opened, paths, this.#resolve(paths.temporary));
+  }
+
+  async makeDirectories(directories: readonly string[], signal: AbortSignal): Promise<void> {
+    await Promise.all(directories.map((directory) => this.#opened.makeDirectory(this.#resolve(directory), signal)));
+  }
+
+  async finish(files: readonly SealedFile[], signal: AbortSignal): Promise<readonly SealedFile[]> {
+    const missing: SealedFile[] = [];
+    const left = files.values();
+    const lane = async () => {
+      for (const file of left) if (!(await this.#finish(file, signal))) missing.push(file);
+    };
+    await Promise.all(Array.from({ length: MOST_RENAMES }, lane));
+    return missing;
+  }
+
+  async discard(temporary: string, signal: AbortSignal): Promise<boolean> {
+    return this.#opened.remove(this.#resolve(temporary), signal);
+  }
+
+  async prepare(file: PreparedFile, content: Uint8Array, signal: AbortSignal): Promise<void> {
+    const staged = await this.stage({ temporary: file.temporary, final: file.name }, signal);
+    try {
+      await staged.write(content, signal);
+      await staged.seal(signal);
+      const parent = this.makeDirectories([path.posix.dirname(file.name)], signal);
+      const [closed] = await Promise.allSettled([staged.close(signal), parent]);
+      if (closed.status === 'rejected') throw closed.reason;
+      await parent;
+    } catch (error) {
+      await staged.discard();
+      throw error;
+    }
+  }
+
+  async publishIfAbsent(file: PreparedFile, signal: AbortSignal): Promise<'won' | 'lost'> {
+    const outcome = await this.#opened.rename(this.#resolve(file.temporary), this.#resolve(file.name), signal);
+    if (outcome === 'gone') throw filesErrors.FILES_GONE(`${file.temporary} is no longer there`);
+    return outcome === 'done' ? 'won' : 'lost';
+  }
+
+  async withdraw(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    // What is gone can't be renamed any more, by a request that is still on its way either.
+    return this.#opened.remove(this.#resolve(file.temporary), signal);
+  }
+
+  async list(directory: string, signal: AbortSignal): Promise<readonly Entry[]> {
+    const entries = await this.#opened.list(this.#resolve(directory), signal);
+    return entries.map(({ name, directory }) => ({ name, directory }));
+  }
+
+  read(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#opened.read(this.#resolve(file), signal);
+  }
+
+  async remove(file: string, signal: AbortSignal): Promise<void> {
+    await this.#opened.remove(this.#resolve(file), signal);
+  }
+
+  get #opened(): WebHdfs {
+    if (!this.#client) throw new Error('the store is not open');
+    return this.#client;
+  }
+
+  /** Resolves to whether the file stands at its final path. */
+  async #finish(file: SealedFile, signal: AbortSignal): Promise<boolean> {
+    const [from, to] = [this.#resolve(file.temporary), this.#resolve(file.final)];
+    if ((await this.#rename(from, to, signal)) === 'done') return true;
+    const standing = await this.#opened.status(to, signal);
+    if (!standing) return false;
+    if (standing.fileId === file.storeId) return true;
+    throw filesErrors.FILES_PATH_OCCUPIED(`something else stands at ${file.final}`);
+  }
+
+  /** Renames, making the folder again that someone removed meanwhile. */
+  async #rename(from: string, to: string, signal: AbortSignal): Promise<'done' | 'occupied' | 'gone'> {
+    try {
+      return await this.#opened.rename(from, to, signal);
+    } catch (error) {
+      const parent = path.posix.dirname(to);
+      if (await this.#opened.status(parent, signal)) throw error;
+      await this.#opened.makeDirectory(parent, signal);
+      return this.#opened.rename(from, to, signal);
+    }
+  }
+
+  /** A gateway that ignores the option of the rename would let two writers win. Folders serve as well as files, and are made at once. */
+  async #checkFence(client: WebHdfs, signal: AbortSignal): Promise<void> {
+    const probe = this.#resolve(`${PROBE}-${crypto.randomUUID()}`);
+    try {
+      await client.makeDirectory(`${probe}/a`, signal);
+      await client.makeDirectory(`${probe}/b`, signal);
+      const first = await client.rename(`${probe}/a`, `${probe}/c`, signal);
+      const second = await client.rename(`${probe}/b`, `${probe}/c`, signal);
+      if (first !== 'done' || second !== 'occupied') {
+        throw filesErrors.FILES_STORE_UNFIT('a rename onto something that exists was not refused');
+      }
+    } finally {
+      await client.remove(probe, signal).catch(() => {});
+    }
+  }
+
+  #resolve(file: string): string {
+    const components = file === '' ? [] : file.split('/');
+    const isBad = components.some((name) => name === '' || name === '.' || name === '..' || name.includes(':'));
+    if (isBad) throw filesErrors.FILES_HDFS_REFUSED(`${file} is no path below the root`);
+    return [this.#config.path.replace(/\/+$/, ''), ...components].join('/');
+  }
+}
+
+class HdfsStagedFile implements StagedFile {
+  readonly #client: WebHdfs;
+  readonly #paths: FilePaths;
+  readonly #file: string;
+  /** From the first bytes on: a file that waits for them need not be open. */
+  #writing: Writing | undefined;
+  #closed = false;
+  #length = 0;
+  #checksum = 0;
+
+  constructor(client: WebHdfs, paths: FilePaths, file: string) {
+    this.#client = client;
+    this.#paths = paths;
+    this.#file = file;
+  }
+
+  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    this.#writing ??= await this.#client.create(this.#file, signal);
+    const writing = this.#writing.write(chunk, signal);
+    // While the network is busy.
+    this.#checksum = crc32(chunk, this.#checksum);
+    this.#length += chunk.length;
+    await writing;
+  }
+
+  async seal(signal: AbortSignal): Promise<SealedFile> {
+    this.#writing ??= await this.#client.create(this.#file, signal);
+    const { fileId } = await this.#appeared(this.#writing, signal);
+    return { ...this.#paths, length: this.#length, checksum: this.#checksum, storeId: fileId };
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    await this.#writing!.end(signal);
+    this.#closed = true;
+    const status = await this.#client.status(this.#file, signal);
+    if (status?.length === this.#length) return;
+    throw filesErrors.FILES_LENGTH_MISMATCH(
+      `${this.#paths.temporary} has ${status?.length ?? 'no'} bytes, of ${this.#length} that were written`,
+    );
+  }
+
+  async discard(): Promise<void> {
+    const writing = this.#writing;
+    if (!writing) return;
+    this.#writing = undefined;
+    const signal = AbortSignal.timeout(DISCARD_MS);
+    // Ended rather than cut: only then is it certain that it does not appear after its removal.
+    if (!this.#closed && !(await settlesWithin(writing.end(signal), DISCARD_MS))) writing.abandon();
+    await this.#client.remove(this.#file, signal).catch(() => {});
+  }
+
+  /** The DataNode makes the file when the request arrives there, which is not told. */
+  async #appeared(writing: Writing, signal: AbortSignal): Promise<FileStatus> {
+    for (let look = 1; look <= LOOKS; look++) {
+      writing.throwIfRefused();
+      const status = await this.#client.status(this.#file, signal);
+      if (status) return status;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    throw filesErrors.FILES_STORE_UNAVAILABLE(`${this.#paths.temporary} did not appear in HDFS`);
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * A client of WebHDFS: the operations that a store of files needs, each with a deadline. Paths are
+ * absolute and plain text. Errors are coded; where it is not known whether a request was carried
+ * out, the code is FILES_STORE_UNAVAILABLE, and whoever asked looks before asking again.
+ *
+ * https://hadoop.apache.org/docs/r3.5.0/hadoop-project-dist/hadoop-hdfs/WebHDFS.html
+ */
+import { MillraceError, messageOf } from '../../../../support/errors.ts';
+import { filesErrors } from '../../errors.ts';
+import { codedError, RemoteException, remoteException } from './answers.ts';
+import type { HttpAnswer, HttpRequest, Upload } from './http.ts';
+import { HttpClient, isGood, NotSent } from './http.ts';
+
+const API = '/webhdfs/v1';
+const TEMPORARY_REDIRECT = 307;
+const CREATED = 201;
+
+export interface WebHdfsOptions {
+  readonly namenodes: readonly string[];
+  readonly user?: string | undefined;
+  readonly delegationToken?: string | undefined;
+  readonly basic?: { readonly user: string; readonly password: string } | undefined;
+  readonly bearer?: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The authorities to trust, in PEM. */
+  readonly ca?: string | undefined;
+  readonly redirectHosts?: readonly string[] | undefined;
+  readonly replication?: number | undefined;
+  readonly blockSize?: number | undefined;
+  /** Milliseconds. */
+  readonly deadline: number;
+}
+
+export interface FileStatus {
+  /** The last component of the path. */
+  readonly name: string;
+  readonly directory: boolean;
+  /** Bytes; of a file that is being written, those that the NameNode knows of. */
+  readonly length: number;
+  /** The file's own number, which it keeps when it is renamed. */
+  readonly fileId: string;
+}
+
+export interface ContentSummary {
+  readonly directories: number;
+  readonly files: number;
+  /** Bytes of all files, without their copies. */
+  readonly length: number;
+}
+
+/** What an operation may do when its answer is lost: be asked again, or not. */
+type Repeat = 'harmless' | 'unknown';
+
+interface Operation {
+  readonly method: HttpRequest['method'];
+  readonly op: string;
+  readonly path: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly repeat: Repeat;
+}
+
+export class WebHdfs {
+  readonly #options: WebHdfsOptions;
+  readonly #http: HttpClient;
+  readonly #nodes: readonly URL[];
+  /** The NameNode that was the active one last. */
+  #active = 0;
+
+  constructor(options: WebHdfsOptions) {
+    this.#options = options;
+    this.#http = new HttpClient({ deadlineMs: options.deadline, ...(options.ca ? { ca: options.ca } : {}) });
+    this.#nodes = options.namenodes.map((node) => new URL(node));
+  }
+
+  /** The status of a file or folder; undefined if there is none. */
+  async status(path: string, signal: AbortSignal): Promise<FileStatus | undefined> {
+    try {
+      const { FileStatus: status } = await this.#askJson<{ FileStatus: WireStatus }>(
+        { method: 'GET', op: 'GETFILESTATUS', path, repeat: 'harmless' },
+        signal,
+      );
+      return toStatus(status);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** All that stands directly in a folder, asked for in pages; empty if there is no such folder. */
+  async list(path: string, signal: AbortSignal): Promise<FileStatus[]> {
+    const found: FileStatus[] = [];
+    for (let after: string | undefined; ; ) {
+      // In lower case: 3.5.0 ignores the spelling of its own documentation, and gives the first page for ever.
+      const parameters: Record<string, string> = after === undefined ? {} : { startafter: after };
+      const operation = { method: 'GET', op: 'LISTSTATUS_BATCH', path, parameters, repeat: 'harmless' } as const;
+      let page: WireListing;
+      try {
+        page = await this.#askJson<WireListing>(operation, signal);
+      } catch (error) {
+        if (isNotFound(error)) return found;
+        throw error;
+      }
+      const { partialListing, remainingEntries } = page.DirectoryListing;
+      const statuses = partialListing.FileStatuses.FileStatus.map(toStatus);
+      const last = statuses.at(-1)?.name;
+      if (last !== undefined && last === after) throw filesErrors.FILES_HDFS_REFUSED(`${path}: a page came twice`);
+      found.push(...statuses);
+      if (remainingEntries === 0 || last === undefined) return found;
+      after = last;
+    }
+  }
+
+  /** Makes a folder with its parents; one that exists is left alone. */
+  async makeDirectory(path: string, signal: AbortSignal): Promise<void> {
+    const made = await this.#askBoolean({ method: 'PUT', op: 'MKDIRS', path, repeat: 'harmless' }, signal);
+    if (!made) throw filesErrors.FILES_PATH_OCCUPIED(`${path} can't be made a folder`);
+  }
+
+  /** Renames, never over or into something else: the one form of RENAME that does so. */
+  async rename(from: string, to: string, signal: AbortSignal): Promise<'done' | 'occupied' | 'gone'> {
+    const parameters = { destination: to, renameoptions: 'NONE' };
+    try {
+      const { body } = await this.#ask(
+        { method: 'PUT', op: 'RENAME', path: from, parameters, repeat: 'unknown' },
+        signal,
+      );
+      // The old form of RENAME, which moves into folders, answers with a boolean.
+      if (body.length > 0) throw filesErrors.FILES_STORE_UNFIT('RENAME does not honour its options');
+      return 'done';
+    } catch (error) {
+      const { cause } = error as MillraceError;
+      if (!(cause instanceof RemoteException)) throw error;
+      if (cause.exception === 'FileAlreadyExistsException') return 'occupied';
+      if (!cause.isNotFound || (await this.status(from, signal))) throw error;
+      return 'gone';
+    }
+  }
+
+  /** Removes a file, or a folder with all in it. Says whether this call removed it. */
+  async remove(path: string, signal: AbortSignal): Promise<boolean> {
+    const parameters = { recursive: 'true' };
+    return this.#askBoolean({ method: 'DELETE', op: 'DELETE', path, parameters, repeat: 'unknown' }, signal);
+  }
+
+  /** Appends files of one folder to the first of it, of which they then are part: in one step, without copying. */
+  async concat(target: string, sources: readonly string[], signal: AbortSignal): Promise<void> {
+    const parameters = { sources: sources.join(',') };
+    await this.#ask({ method: 'POST', op: 'CONCAT', path: target, parameters, repeat: 'unknown' }, signal);
+  }
+
+  async contentSummary(path: string, signal: AbortSignal): Promise<ContentSummary> {
+    const operation = { method: 'GET', op: 'GETCONTENTSUMMARY', path, repeat: 'harmless' } as const;
+    const { ContentSummary: summary } = await this.#askJson<{
+      ContentSummary: { directoryCount: number; fileCount: number; length: number };
+    }>(operation, signal);
+    return { directories: summary.directoryCount, files: summary.fileCount, length: summary.length };
+  }
+
+  /** `/user/NAME`: who HDFS takes us for. */
+  async homeDirectory(signal: AbortSignal): Promise<string> {
+    const operation = { method: 'GET', op: 'GETHOMEDIRECTORY', path: '/', repeat: 'harmless' } as const;
+    return (await this.#askJson<{ Path: string }>(operation, signal)).Path;
+  }
+
+  /** Begins a new file, whose content comes in pieces; its parents are made. */
+  async create(path: string, signal: AbortSignal): Promise<Writing> {
+    const { replication, blockSize } = this.#options;
+    const parameters: Record<string, string> = { overwrite: 'false' };
+    if (replication !== undefined) parameters['replication'] = String(replication);
+    if (blockSize !== undefined) parameters['blocksize'] = String(blockSize);
+    // The first step changes nothing.
+    const operation = { method: 'PUT', op: 'CREATE', path, parameters, repeat: 'harmless' } as const;
+    const request = await this.#redirected(operation, signal);
+    return new Writing(`create ${path}`, this.#http.upload(request), CREATED);
+  }
+
+  /** Begins to append to a file. Neither atomic nor to be repeated: an append that was cut leaves its bytes. */
+  async append(path: string, signal: AbortSignal): Promise<Writing> {
+    const operation = { method: 'POST', op: 'APPEND', path, repeat: 'harmless' } as const;
+    const request = await this.#redirected(operation, signal);
+    return new Writing(`append to ${path}`, this.#http.upload(request), 200);
+  }
+
+  /** The bytes of a file. */
+  async *read(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const operation = { method: 'GET', op: 'OPEN', path, repeat: 'harmless' } as const;
+    const what = `read ${path}`;
+    try {
+      const answer = await this.#http.download({ ...(await this.#redirected(operation, signal)), signal });
+      if ('body' in answer) throw remoteException(answer);
+      for await (const chunk of answer) yield chunk as Buffer;
+      if (!answer.complete) throw new Error('the answer was cut');
+    } catch (error) {
+      throw coded(what, error, signal);
+    }
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  async #askJson<T>(operation: Operation, signal: AbortSignal): Promise<T> {
+    const { body } = await this.#ask(operation, signal);
+    try {
+      return JSON.parse(body.toString('utf8')) as T;
+    } catch (error) {
+      throw filesErrors.FILES_STORE_UNAVAILABLE(`${describe(operation)}: the answer is no JSON`, { cause: error });
+    }
+  }
+
+  async #askBoolean(operation: Operation, signal: AbortSignal): Promise<boolean> {
+    return (await this.#askJson<{ boolean: boolean }>(operation, signal)).boolean;
+  }
+
+  async #ask(operation: Operation, signal: AbortSignal): Promise<HttpAnswer> {
+    return this.#ofActive(operation, signal, (answer) => isGood(answer.status));
+  }
+
+  /** Asks a NameNode where to go with the data, and resolves to the request to make there. */
+  async #redirected(operation: Operation, signal: AbortSignal): Promise<HttpRequest> {
+    const answer = await this.#ofActive(operation, signal, ({ status }) => status === TEMPORARY_REDIRECT);
+    const from = this.#nodes[this.#active]!;
+    const to = URL.parse(answer.headers.location ?? '');
+    if (!to) throw filesErrors.FILES_HDFS_REFUSED(`${describe(operation)}: the answer names no place for the data`);
+    return {
+      method: operation.method,
+      url: to,
+      headers: { ...this.#headersFor(from, to), 'content-type': 'application/octet-stream' },
+    };
+  }
+
+  /**
+   * Asks the NameNode that was active last, and the others after it where it is certain that this
+   * one did nothing, or where asking twice does no harm.
+   */
+  async #ofActive(
+    operation: Operation,
+    signal: AbortSignal,
+    isExpected: (answer: HttpAnswer) => boolean,
+  ): Promise<HttpAnswer> {
+    const what = describe(operation);
+    for (let tried = 1; ; tried++) {
+      signal.throwIfAborted();
+      const node = this.#nodes[this.#active]!;
+      try {
+        const url = this.#urlOf(node, operation);
+        const answer = await this.#http.ask({
+          method: operation.method,
+          url,
+          headers: this.#headersFor(node, url),
+          signal,
+        });
+        if (isExpected(answer)) return answer;
+        throw remoteException(answer);
+      } catch (error) {
+        const isElsewhere = error instanceof RemoteException ? error.isStandby : isRepeatable(error, operation.repeat);
+        if (!isElsewhere || tried === this.#nodes.length) throw coded(what, error, signal);
+        this.#active = (this.#active + 1) % this.#nodes.length;
+      }
+    }
+  }
+
+  #urlOf(node: URL, { op, path, parameters }: Operation): URL {
+    const base = node.href.replace(/\/+$/, '');
+    const url = new URL(
+      `${base.endsWith(API) ? base : base + API}${path.split('/').map(encodeURIComponent).join('/')}`,
+    );
+    url.searchParams.set('op', op);
+    for (const [name, value] of Object.entries(parameters ?? {})) url.searchParams.set(name, value);
+    const { delegationToken, user } = this.#options;
+    if (delegationToken !== undefined) url.searchParams.set('delegation', delegationToken);
+    else if (user !== undefined) url.searchParams.set('user.name', user);
+    return url;
+  }
+
+  /**
+   * Headers for a request that a NameNode sent us to. A NameNode may send data to any host, unless
+   * the configuration names them, but never from https to http; what proves who we are goes to
+   * those that are named, and back to where it was meant for. (A delegation token stands in the
+   * address that the NameNode itself made.)
+   */
+  #headersFor(from: URL, to: URL): Record<string, string> {
+    const { redirectHosts, basic, bearer, headers } = this.#options;
+    const isNamed = redirectHosts?.some((host) => matches(host, to.hostname)) === true;
+    const isHome = from.origin === to.origin;
+    if (!isHome && redirectHosts && !isNamed) throw filesErrors.FILES_HDFS_REDIRECT(`we are sent to ${to.hostname}`);
+    if (from.protocol === 'https:' && to.protocol !== 'https:') {
+      throw filesErrors.FILES_HDFS_REDIRECT(`we are sent to ${to.hostname} without encryption`);
+    }
+    if (!isHome && !isNamed) return {};
+    if (basic)
+      return {
+        ...headers,
+        authorization: `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}`,
+      };
+    return bearer === undefined ? { ...headers } : { ...headers, authorization: `Bearer ${bearer}` };
+  }
+}
+
+/** A file whose content is on its way. */
+export class Writing {
+  readonly #what: string;
+  readonly #upload: Upload;
+  readonly #expected: number;
+
+  constructor(what: string, upload: Upload, expected: number) {
+    this.#what = what;
+    this.#upload = upload;
+    this.#expected = expected;
+  }
+
+  /** Throws if HDFS has refused the file already. */
+  throwIfRefused(): void {
+    const { early } = this.#upload;
+    if (early) throw codedError(this.#what, remoteException(early));
+  }
+
+  /** The bytes may be reused once it settles. */
+  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    this.throwIfRefused();
+    try {
+      await this.#upload.write(chunk, signal);
+    } catch (error) {
+      this.throwIfRefused();
+      throw coded(this.#what, error, signal);
+    }
+  }
+
+  /** Ends the content, and settles when HDFS has closed the file. */
+  async end(signal: AbortSignal): Promise<void> {
+    this.throwIfRefused();
+    try {
+      const answer = await this.#upload.end(signal);
+      if (answer.status !== this.#expected) throw remoteException(answer);
+    } catch (error) {
+      throw coded(this.#what, error, signal);
+    }
+  }
+
+  /** Cuts it off. What HDFS keeps of it is a file that looks complete. */
+  abandon(): void {
+    this.#upload.abandon();
+  }
+}
+
+interface WireStatus {
+  readonly pathSuffix: string;
+  readonly type: 'FILE' | 'DIRECTORY' | 'SYMLINK';
+  readonly length: number;
+  readonly fileId: number;
+}
+
+interface WireListing {
+  readonly DirectoryListing: {
+    readonly partialListing: { readonly FileStatuses: { readonly FileStatus: readonly WireStatus[] } };
+    readonly remainingEntries: number;
+  };
+}
+
+function toStatus({ pathSuffix, type, length, fileId }: WireStatus): FileStatus {
+  return { name: pathSuffix, directory: type === 'DIRECTORY', length, fileId: String(fileId) };
+}
+
+function describe({ op, path }: Operation): string {
+  return `${op} ${path}`;
+}
+
+function matches(pattern: string, host: string): boolean {
+  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : pattern === host;
+}
+
+function isRepeatable(error: unknown, repeat: Repeat): boolean {
+  if (error instanceof MillraceError) return false;
+  return error instanceof NotSent || repeat === 'harmless';
+}
+
+export function isNotFound(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error;
+  return cause instanceof RemoteException && cause.isNotFound;
+}
+
+function coded(what: string, error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof MillraceError) return error;
+  if (error instanceof RemoteException) return codedError(what, error);
+  if (signal.aborted) return signal.reason;
+  return filesErrors.FILES_STORE_UNAVAILABLE(`${what}: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,20 @@
+import type { TestContext } from 'node:test';
+import type { FilesConfig } from '../../src/sinks/files/config.ts';
+import { readBack } from '../../src/sinks/files/read-files.ts';
+import { createFilesSink } from '../../src/sinks/files/sink.ts';
+import type { FileStore } from '../../src/sinks/files/stores/file-store.ts';
+import { filesConfigWith } from '../support/files.ts';
+import type { SinkHarness } from './sink.ts';
+
+/** The files sink over any store of files, for the contract of sinks. */
+export function filesHarness(t: TestContext, store: FileStore, given: Partial<FilesConfig>): SinkHarness {
+  return {
+    create: (context) => createFilesSink(filesConfigWith(given), context, { namedTypes: ['select-color'], store }),
+    readBack: async () => {
+      const events: { id: string }[] = [];
+      for await (const line of readBack(store, t.signal)) events.push(JSON.parse(line.toString('utf8')));
+      return events;
+    },
+    refused: Buffer.from('{"id":"two\nlines"}'),
+  };
+}
