@@ -7,6 +7,7 @@ import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { toStandardError } from '../test/engines/maven.ts';
 import { isFree } from '../test/engines/ports.ts';
+import { startS3 } from '../test/engines/s3.ts';
 import { EngineUnavailable } from '../test/engines/server-process.ts';
 
 /** An engine that runs, for a person. */
@@ -56,6 +57,29 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     files: { store: { hdfs: { namenodes: ["${hdfs.url}"], user: ${hdfs.user}, path: /events } } }
 `,
         stop: () => hdfs.close(),
+      };
+    },
+  },
+  s3: {
+    summary: 'an S3 server (versitygw 1.8); needs Go',
+    port: 7070,
+    start: async ({ port, directory }) => {
+      const s3 = await startS3({ port, ...(directory === undefined ? {} : { directory }) });
+      const { endpoint, bucket, accessKeyId, secretAccessKey } = s3;
+      return {
+        configuration: `connectors:
+  s3:
+    topics: [select-color, web-events]
+    files:
+      store:
+        s3:
+          endpoint: ${endpoint}
+          pathStyle: true
+          bucket: ${bucket}
+          accessKeyId: ${accessKeyId}
+          secretAccessKey: ${secretAccessKey}
+`,
+        stop: () => s3.close(),
       };
     },
   },

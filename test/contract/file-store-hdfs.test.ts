@@ -1,5 +1,6 @@
 import { HdfsFileStore } from '../../src/sinks/files/stores/hdfs/store.ts';
-import { hdfsOrSkip, hdfsStoreConfigFor } from '../engines/hdfs-test.ts';
+import { hdfsStoreConfigFor } from '../engines/hdfs-config.ts';
+import { hdfsOrSkip } from '../engines/hdfs-test.ts';
 import { fileStoreContract } from './file-store.ts';
 
 fileStoreContract('hdfs', async (t) => {

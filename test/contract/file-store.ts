@@ -17,8 +17,14 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
       await run(store, t.signal);
     });
 
-  async function closed(store: FileStore, name: string, content: string, signal: AbortSignal): Promise<SealedFile> {
-    const paths = { temporary: `_millrace/tmp/a/${name}.part`, final: `data/${name}.json` };
+  async function closed(
+    store: FileStore,
+    name: string,
+    content: string,
+    signal: AbortSignal,
+    final = `data/${name}.json`,
+  ): Promise<SealedFile> {
+    const paths = { temporary: `_millrace/tmp/a/${name}.part`, final };
     const staged = await store.stage(paths, signal);
     await staged.write(Buffer.from(content), signal);
     const file = await staged.seal(signal);
@@ -63,7 +69,7 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
 
   contract('finishing never overwrites something else', async (store, signal) => {
     const mine = await closed(store, 'one', 'mine', signal);
-    const other = { ...(await closed(store, 'other', 'other', signal)), final: mine.final };
+    const other = await closed(store, 'other', 'other', signal, mine.final);
     await store.finish([other], signal);
     await assert.rejects(store.finish([mine], signal), { code: 'FILES_PATH_OCCUPIED' });
     assert.equal(await textOf(store, mine.final, signal), 'other');

@@ -1,9 +1,6 @@
 /** Tests against real HDFS. */
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { readConfiguration } from '../../src/config/read.ts';
-import type { HdfsStoreConfig } from '../../src/sinks/files/stores/hdfs/config.ts';
-import { hdfsStoreConfig } from '../../src/sinks/files/stores/hdfs/config.ts';
 import type { Hdfs, HdfsOptions } from './hdfs.ts';
 import { startHdfs } from './hdfs.ts';
 import { orSkip } from './or-skip.ts';
@@ -13,7 +10,6 @@ const QUICK_CLOSE = { 'dfs.client.block.write.locateFollowingBlock.initial.delay
 
 /** One HDFS a test file: a start takes longer than most tests. */
 let shared: Promise<Hdfs> | undefined;
-let roots = 0;
 
 test.after(async () => {
   const hdfs = await shared?.catch(() => undefined);
@@ -39,12 +35,4 @@ export function hdfsOrSkip(t: TestContext, options?: HdfsOptions): Promise<Hdfs 
     t.after(() => hdfs.close());
     return hdfs;
   });
-}
-
-/** The configuration of a store over an empty root of its own, but for what is given. */
-export function hdfsStoreConfigFor(hdfs: Hdfs, given: Partial<HdfsStoreConfig> = {}): HdfsStoreConfig {
-  const own = { namenodes: [hdfs.url], path: `/test-${process.pid}-${++roots}`, user: hdfs.user };
-  const { value, faults } = readConfiguration(hdfsStoreConfig, JSON.stringify({ ...own, ...given }), {});
-  if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join(' '));
-  return value;
 }

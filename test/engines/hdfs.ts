@@ -44,6 +44,8 @@ export interface HdfsOptions {
   readonly replication?: number;
   /** Keeps the data and the ports for a later start with the same options; else both end with the servers. */
   readonly directory?: string;
+  /** Where the DataNodes keep their blocks, one each, in place of folders below the directory. */
+  readonly blocks?: readonly string[];
   /** The port of the NameNode's WebHDFS; else a free one. */
   readonly port?: number;
   /** More of hdfs-site.xml, above ours. */
@@ -103,7 +105,12 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
     if (!existsSync(path.join(directory, 'name', 'current'))) await run(NAMENODE, '-format', '-nonInteractive');
     const nameNode = server('NameNode', NAMENODE, /NameNode RPC up at/);
     const dataNodes = plan.dataNodes.map((ports, index) =>
-      server(`DataNode ${index + 1}`, DATANODE, /Listening HTTP traffic on/, ...dataNodeWords(directory, index, ports)),
+      server(
+        `DataNode ${index + 1}`,
+        DATANODE,
+        /Listening HTTP traffic on/,
+        ...dataNodeWords(options.blocks?.[index] ?? path.join(directory, `data-${index + 1}`), ports),
+      ),
     );
     const url = `http://127.0.0.1:${plan.http}`;
     const all = [nameNode, ...dataNodes];
@@ -205,9 +212,10 @@ function prepare(directory: string, home: string, plan: Plan, options: HdfsOptio
   return [conf, web, path.join(home, 'lib', '*')].join(path.delimiter);
 }
 
-function dataNodeWords(directory: string, index: number, ports: DataNodePorts): string[] {
+function dataNodeWords(blocks: string, ports: DataNodePorts): string[] {
   return [
-    `-Ddfs.datanode.data.dir=${path.join(directory, `data-${index + 1}`)}`,
+    // A disk in memory would else be one for hints only (RAM_DISK).
+    `-Ddfs.datanode.data.dir=[DISK]${blocks}`,
     `-Ddfs.datanode.address=127.0.0.1:${ports.data}`,
     `-Ddfs.datanode.http.address=127.0.0.1:${ports.http}`,
     `-Ddfs.datanode.ipc.address=127.0.0.1:${ports.ipc}`,

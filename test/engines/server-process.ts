@@ -16,6 +16,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   java: 'install Java 17 or newer (Debian: apt install openjdk-17-jre-headless)',
   keytool: 'install Java 17 or newer (Debian: apt install openjdk-17-jre-headless)',
   mvn: 'install Maven (Debian: apt install maven)',
+  go: 'install Go 1.24 or newer (https://go.dev/dl)',
 };
 
 /** A start that takes longer than this has failed. */

@@ -3,6 +3,7 @@ import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text
 import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
 import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
 import { hdfsStoreConfig } from './stores/hdfs/config.ts';
+import { s3StoreConfig } from './stores/s3/config.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
 
 const MIB = 1 << 20;
@@ -24,6 +25,7 @@ export const filesConfig = section(
           { description: 'A disk of this machine, with hard links' },
         ),
         hdfs: hdfsStoreConfig,
+        s3: s3StoreConfig,
       },
       { description: 'Where the files are kept', default: { local: {} } },
     ),

@@ -59,7 +59,7 @@ export const filesErrors = defineErrors({
   },
   FILES_STORE_UNFIT: {
     decision: 'stop',
-    help: 'A local path must be on a file system with hard links, such as ext4, XFS, APFS or NTFS; HDFS must honour "renameoptions", which HttpFS does not.',
+    help: 'A local path must be on a file system with hard links, such as ext4, XFS, APFS or NTFS; HDFS must honour "renameoptions", which HttpFS does not; a service that speaks the API of S3 must honour "If-None-Match: *".',
   },
   FILES_STORE_FAILED: {
     decision: 'stop',
@@ -96,6 +96,30 @@ export const filesErrors = defineErrors({
   FILES_HDFS_REFUSED: {
     decision: 'stop',
     help: 'HDFS refuses the request itself: check the path for names that it forbids, and the version of HDFS or of the gateway.',
+  },
+  FILES_S3_BUCKET: {
+    decision: 'stop',
+    help: 'Create the bucket, or correct "bucket" and "endpoint".',
+  },
+  FILES_S3_CREDENTIALS: {
+    decision: 'stop',
+    help: 'Check accessKeyId, secretAccessKey and sessionToken, or what the AWS SDK finds in their place.',
+  },
+  FILES_S3_REGION: {
+    decision: 'stop',
+    help: 'Set "region" to that of the bucket.',
+  },
+  FILES_S3_CLOCK: {
+    decision: 'stop',
+    help: 'Set the clock of this machine: S3 takes no requests that seem old or from the future.',
+  },
+  FILES_S3_LIFECYCLE: {
+    decision: 'stop',
+    help: 'Limit the rule to other prefixes, or give the files a "prefix" that it does not touch: what it removes may be the only copy.',
+  },
+  FILES_S3_KEY: {
+    decision: 'stop',
+    help: 'Give the path without empty, "." or ".." components.',
   },
   RECORD_NOT_A_JSON_LINE: {
     decision: 'dead-letter',

@@ -52,6 +52,11 @@ export class Roller {
     this.#slotMs = options.windows.slotMs;
   }
 
+  /** Whether the open files hold all the memory that they may. */
+  get crowded(): boolean {
+    return this.#store.full === true;
+  }
+
   /** Whether no further file may be opened. */
   get full(): boolean {
     return this.#open >= this.#options.openFiles;

@@ -135,7 +135,7 @@ export class FilesWriter implements PartitionWriter {
   }
 
   #reachedBound(file: DataFile): boolean {
-    return file.records >= this.#roll.records || file.bytes >= this.#roll.bytes;
+    return file.records >= this.#roll.records || file.bytes >= this.#roll.bytes || this.#roller.crowded;
   }
 
   async #refuse(record: LogRecord): Promise<void> {

@@ -19,6 +19,9 @@ export interface FileStore {
   /** Prepares the root and checks that the store can keep the promises below; else throws why not. */
   open(signal: AbortSignal): Promise<void>;
 
+  /** Whether open files hold all the memory that they may, so that they must be committed. Absent: they hold little. */
+  readonly full?: boolean;
+
   /**
    * Starts a new file, with the parents of its temporary path. Neither path must have been used
    * before. Where the file will go is fixed now, since S3 opens its upload there.
