@@ -19,12 +19,17 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     million: () => import('./million.ts'),
     kafka: () => import('./kafka.ts'),
     peer: () => import('./peer.ts'),
+    hdfs: () => import('./hdfs.ts'),
+    s3: () => import('./s3.ts'),
   },
   drill: {
     crash: () => import('./drills/crash.ts'),
     burst: () => import('./drills/burst.ts'),
     outage: () => import('./drills/outage.ts'),
     rebalance: () => import('./drills/rebalance.ts'),
+    files: () => import('./drills/files.ts'),
+    hdfs: () => import('./drills/hdfs.ts'),
+    s3: () => import('./drills/s3.ts'),
   },
 };
 

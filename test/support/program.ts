@@ -89,7 +89,7 @@ export class Program {
 
   /** SIGKILL, at once. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.running) return;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
@@ -113,7 +113,7 @@ export class Program {
 
   /** SIGTERM; resolves to the exit code. */
   async stop(): Promise<number | null> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    if (!this.running) return this.#child.exitCode;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
     const [code] = (await exited) as [number | null];
@@ -129,6 +129,11 @@ export class Program {
     const response = await fetch(`${this.operations}/api/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
     if (!response.ok) throw new Error(`/api/status answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as Status;
+  }
+
+  /** Whether it has not ended. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   get pid(): number {

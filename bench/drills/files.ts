@@ -1,0 +1,36 @@
+/** The drill of a store of files, on a local disk. */
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { BenchResult } from '../result.ts';
+import type { Report } from '../run.ts';
+import type { StoreUnderTest } from './stores/drill.ts';
+import { storeDrill } from './stores/drill.ts';
+
+export const run = (report: Report) => filesDrill(1, report);
+
+/** `every`: every how-manieth call of the store is a step to die at. */
+export function filesDrill(every: number, report: Report): Promise<BenchResult> {
+  return storeDrill({ name: 'files', start: startLocal, every }, report);
+}
+
+async function startLocal(): Promise<StoreUnderTest> {
+  const root = mkdtempSync(path.join(tmpdir(), 'millrace-drill-local-'));
+  return {
+    store: { local: { path: root } },
+    module: new URL('../../src/sinks/files/stores/local.ts', import.meta.url),
+    className: 'LocalFileStore',
+    idsStored: async () => {
+      const texts = await Promise.all(
+        globSync('**/*.json', { cwd: root, exclude: ['_millrace'] }).map((file) =>
+          readFile(path.join(root, file), 'utf8'),
+        ),
+      );
+      return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id);
+    },
+    temporaryFiles: async () => globSync('_millrace/tmp/**/*.{part,manifest}', { cwd: root }),
+    disturbances: {},
+    close: async () => rmSync(root, { recursive: true, force: true }),
+  };
+}

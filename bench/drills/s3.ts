@@ -1,0 +1,61 @@
+/** The drill of a store of files, on a real S3 server. */
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startS3 } from '../../test/engines/s3.ts';
+import type { BenchResult } from '../result.ts';
+import type { Report } from '../run.ts';
+import type { StoreUnderTest } from './stores/drill.ts';
+import { storeDrill } from './stores/drill.ts';
+
+const PREFIX = 'web';
+/** How long the server is away. */
+const AWAY_MS = 5_000;
+
+export const run = (report: Report) => s3Drill({ every: 1 }, report);
+
+/** `every`: every how-manieth call of the store is a step to die at. */
+export function s3Drill(
+  { every, without = [] }: { readonly every: number; readonly without?: readonly string[] },
+  report: Report,
+): Promise<BenchResult> {
+  return storeDrill({ name: 's3', start: startUnderTest, every, without }, report);
+}
+
+async function startUnderTest(): Promise<StoreUnderTest> {
+  const s3 = await startS3();
+  const { endpoint, bucket, accessKeyId, secretAccessKey, server } = s3;
+  // The server keeps objects as files, so they can be read by no code of ours or the SDK's.
+  const root = path.join(s3.directory, PREFIX);
+  return {
+    store: {
+      s3: { ...{ endpoint, bucket, accessKeyId, secretAccessKey }, pathStyle: true, prefix: PREFIX, deadline: '10s' },
+    },
+    module: new URL('../../src/sinks/files/stores/s3/store.ts', import.meta.url),
+    className: 'S3FileStore',
+    idsStored: async () => {
+      const files = globSync('type=*/*/*/*.json', { cwd: root });
+      const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')));
+      return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id);
+    },
+    // Markers of uploads, and where the server keeps the parts of those.
+    temporaryFiles: async () => [
+      ...globSync('_millrace/tmp/**/*.part', { cwd: root }),
+      ...globSync('.sgwtmp/multipart/**/1', { cwd: s3.directory }),
+    ],
+    disturbances: {
+      server_killed: async () => {
+        await server.kill();
+        await delay(AWAY_MS);
+        await server.start();
+      },
+      server_frozen: async () => {
+        await server.freeze();
+        await delay(AWAY_MS);
+        server.thaw();
+      },
+    },
+    close: () => s3.close(),
+  };
+}

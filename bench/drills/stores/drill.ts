@@ -1,0 +1,96 @@
+/**
+ * Loads from a real Kafka into a store of files that is disturbed: by a loader that dies at each
+ * step of the protocol, by two loaders that both believe they own a partition, and by whatever
+ * the store itself can suffer. After each, everything must stand there once, and nothing else.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startKafka } from '../../../test/engines/kafka.ts';
+import type { BenchResult } from '../../result.ts';
+import { meets } from '../../result.ts';
+import type { Report } from '../../run.ts';
+import type { Fate } from './faults.ts';
+import { FATES } from './faults.ts';
+import { Rig } from './rig.ts';
+
+/** A store of files that a drill can disturb. */
+export interface StoreUnderTest {
+  /** `files.store` of the configuration. */
+  readonly store: object;
+  /** The module of its FileStore, and the name of the class in it. */
+  readonly module: URL;
+  readonly className: string;
+  /** The ids of all events in finished files, read by a program that is not ours where there is one. */
+  idsStored(): Promise<readonly string[]>;
+  /** Paths below `_millrace/tmp` that a commit could still be made of. */
+  temporaryFiles(): Promise<readonly string[]>;
+  /** What can happen to the store while it is loaded, by name. Each settles when the store is well again. */
+  readonly disturbances: Readonly<Record<string, () => Promise<void>>>;
+  close(): Promise<void>;
+}
+
+export interface StoreDrillOptions {
+  readonly name: string;
+  readonly start: (report: Report) => Promise<StoreUnderTest>;
+  /** Every how-manieth call of the store is a step to die at: 1 for all of them. */
+  readonly every: number;
+  /** Disturbances to leave out, in the short form. */
+  readonly without?: readonly string[];
+}
+
+/** Steps that end without the call being made: this many in a row, and there are no further ones. */
+const PAST_THE_END = 2;
+
+export async function storeDrill(options: StoreDrillOptions, report: Report): Promise<BenchResult> {
+  const directory = mkdtempSync(path.join(tmpdir(), `millrace-drill-${options.name}-`));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const kafka = await startKafka();
+  stack.defer(() => kafka.close());
+  const under = await options.start(report);
+  stack.defer(() => under.close());
+  const rig = await Rig.open({ directory, brokers: kafka.brokers, under, report });
+  stack.defer(() => rig.close());
+
+  const steps = await dieAtEachStep(rig, options.every, report);
+  await rig.freezeAnOwner();
+  report('two owners: checked');
+  await rig.check();
+  for (const [name, disturb] of Object.entries(under.disturbances)) {
+    if (options.without?.includes(name)) continue;
+    await rig.loadThroughout(disturb);
+    await rig.check();
+    report(`${name}: checked`);
+  }
+  const { sent, acknowledged, stored, lost, doubled, unexpected, corrupt, leftBehind, checks, notVerified } = rig.found;
+  const figures = {
+    ...{ sent, acknowledged, stored, lost, doubled, unexpected, corrupt },
+    ...{ left_behind: leftBehind, steps, checks, not_verified: notVerified },
+  };
+  const targets = {
+    ...{ stored: acknowledged, max_lost: 0, max_doubled: 0, max_unexpected: 0, max_corrupt: 0 },
+    ...{ max_left_behind: 0, max_not_verified: 0, steps: 1 },
+  };
+  return { name: options.name, ok: meets(figures, targets), figures, ratios: {}, targets };
+}
+
+/** Resolves to the number of calls at which something happened. */
+async function dieAtEachStep(rig: Rig, every: number, report: Report): Promise<number> {
+  let reached = 0;
+  for (const fate of FATES) {
+    for (let call = 0, past = 0; past < PAST_THE_END; call += every) {
+      const name = await rig.loadWithFault(call, fate);
+      past = name === undefined ? past + 1 : 0;
+      if (name === undefined) continue;
+      await rig.check();
+      reached++;
+      report(`${describe(fate)} call ${call}, ${name}: ${rig.summary}`);
+    }
+  }
+  return reached;
+}
+
+function describe(fate: Fate): string {
+  return fate === 'lost' ? 'answer lost to' : `killed ${fate}`;
+}

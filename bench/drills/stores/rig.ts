@@ -1,0 +1,281 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { groupOf } from '../../../src/loader/connector.ts';
+import type { Log, Producer } from '../../../src/log/log.ts';
+import { TYPE_HEADER } from '../../../src/log/log.ts';
+import { kafkaLog } from '../../../test/support/kafka-log.ts';
+import { KafkaView } from '../../../test/support/kafka-view.ts';
+import { Program } from '../../../test/support/program.ts';
+import { until } from '../../../test/support/until.ts';
+import type { Report } from '../../run.ts';
+import type { StoreUnderTest } from './drill.ts';
+import type { Fate, StoreFault } from './faults.ts';
+import { FAULT_VARIABLE } from './faults.ts';
+
+const COMMAND = path.join(import.meta.dirname, '../../../bin/millrace');
+const FAULTS = new URL('faults.ts', import.meta.url);
+const CONNECTOR = 'files';
+const TOPIC = 'select-color';
+const TO = { topic: TOPIC, partition: 0 };
+const HOUR_MS = 3_600_000;
+/** Records of a step: of two hours, so that a commit has two files. */
+const STEP_RECORDS = 40;
+/** Records of a batch while the store is disturbed, and the pause after it. */
+const BATCH = 200;
+const BATCH_EVERY_MS = 50;
+/** A stopped loader loses its partitions after this long. Kafka's own least is 6 s. */
+const SESSION_MS = 6_000;
+/** Longest time that loading may take to get over a disturbance. */
+const RECOVERY_MS = 180_000;
+const LOOK_MS = 50;
+const VERIFY_MS = 120_000;
+
+export interface RigOptions {
+  readonly directory: string;
+  readonly brokers: readonly string[];
+  readonly under: StoreUnderTest;
+  readonly report: Report;
+}
+
+/** What all checks together found. */
+interface Found {
+  sent: number;
+  acknowledged: number;
+  stored: number;
+  lost: number;
+  doubled: number;
+  unexpected: number;
+  corrupt: number;
+  leftBehind: number;
+  checks: number;
+  /** Checks in which `millrace verify` found something, or could not look. */
+  notVerified: number;
+}
+
+/** One topic with one partition in Kafka, loaders for it, and who counts from outside. */
+export class Rig {
+  readonly #options: RigOptions;
+  readonly #configuration: object;
+  readonly #report: Report;
+  readonly #log: Log;
+  readonly #producer: Producer;
+  readonly #view: KafkaView;
+  readonly #sent = new Set<string>();
+  readonly #acknowledged = new Set<string>();
+  readonly found: Found = {
+    ...{ sent: 0, acknowledged: 0, stored: 0, lost: 0, doubled: 0, unexpected: 0, corrupt: 0 },
+    ...{ leftBehind: 0, checks: 0, notVerified: 0 },
+  };
+
+  private constructor(options: RigOptions) {
+    this.#options = options;
+    this.#configuration = {
+      log: {
+        kafka: {
+          brokers: options.brokers,
+          group: { sessionTimeout: `${SESSION_MS}ms`, heartbeatInterval: `${SESSION_MS / 6}ms` },
+        },
+      },
+      topics: { [TOPIC]: { types: [TOPIC], partitions: 1 } },
+      connectors: { [CONNECTOR]: { topics: [TOPIC], files: { store: options.under.store, roll: { age: '200ms' } } } },
+    };
+    this.#report = options.report;
+    this.#log = kafkaLog(options.brokers, { topics: new Map([[TOPIC, 1]]) });
+    this.#producer = this.#log.producer();
+    this.#view = new KafkaView(options.brokers);
+  }
+
+  static async open(options: RigOptions): Promise<Rig> {
+    const rig = new Rig(options);
+    await rig.#view.create(TOPIC, 1);
+    return rig;
+  }
+
+  get summary(): string {
+    const { acknowledged, lost, doubled, leftBehind } = this.found;
+    return `${acknowledged} events, ${lost} lost, ${doubled} doubled, ${leftBehind} left behind`;
+  }
+
+  /**
+   * Lets a loader load some records, and meddles with one of its calls to the store. Resolves to
+   * the name of that call once a loader without faults has gone on from there and stopped;
+   * undefined if there was no such call.
+   */
+  async loadWithFault(call: number, fate: Fate): Promise<string | undefined> {
+    const reached = path.join(this.#options.directory, 'reached');
+    rmSync(reached, { force: true });
+    const { module, className } = this.#options.under;
+    const fault: StoreFault = { module: module.href, store: className, call, fate, reached };
+    await this.send(STEP_RECORDS);
+    const program = await this.#load(fault).catch((error: unknown) => {
+      // Dead before it could say that it runs.
+      if (existsSync(reached)) return undefined;
+      throw error;
+    });
+    if (program) {
+      await until(
+        'it has loaded or died',
+        async () => !program.running || (await this.#isLoaded()),
+        RECOVERY_MS,
+        LOOK_MS,
+      );
+      await program.stop();
+    }
+    if (!existsSync(reached)) return undefined;
+    await this.#loadRest();
+    return readFileSync(reached, 'utf8');
+  }
+
+  /** Stops an owner in mid-work until another loader has its partition, then lets it go on. */
+  async freezeAnOwner(): Promise<void> {
+    await using frozen = await this.#load();
+    await this.#during(async () => {
+      await this.#progress();
+      process.kill(frozen.pid, 'SIGSTOP');
+      await using heir = await this.#load();
+      await this.#progress();
+      process.kill(frozen.pid, 'SIGCONT');
+      await this.#progress();
+      await heir.stop();
+    });
+    await until('all is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
+    await frozen.stop();
+    // What the loser of a claim left behind has that claim's number, and goes with the next one.
+    await this.#loadRest(2);
+  }
+
+  /** Loads while records come and something happens to the store. */
+  async loadThroughout(disturb: () => Promise<void>): Promise<void> {
+    await using program = await this.#load();
+    await this.#during(async () => {
+      await this.#progress();
+      await disturb();
+      await this.#progress();
+    });
+    await until('all is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
+    await program.stop();
+    await this.#loadRest();
+  }
+
+  /** Counts what is in the store, and asks `millrace verify`. */
+  async check(): Promise<void> {
+    const copies = new Map<string, number>();
+    for (const id of await this.#options.under.idsStored()) copies.set(id, (copies.get(id) ?? 0) + 1);
+    const { found } = this;
+    found.checks++;
+    found.sent = this.#sent.size;
+    found.acknowledged = this.#acknowledged.size;
+    found.stored = copies.size;
+    found.lost = [...this.#acknowledged].filter((id) => !copies.has(id)).length;
+    found.doubled = [...copies.values()].filter((count) => count > 1).length;
+    found.unexpected = [...copies.keys()].filter((id) => !this.#sent.has(id)).length;
+    const left = await this.#options.under.temporaryFiles();
+    for (const file of left) this.#report(`left behind: ${file}`);
+    found.leftBehind += left.length;
+    const verified = await this.#verify();
+    found.corrupt += verified.corrupt;
+    if (!verified.good) found.notVerified++;
+  }
+
+  async send(count: number): Promise<void> {
+    const records = Array.from({ length: count }, (_, i) => {
+      const id = randomUUID();
+      const timestamp = Date.now() - (i % 2) * HOUR_MS;
+      const event = {
+        id,
+        type: TOPIC,
+        timestamp: new Date(timestamp).toISOString(),
+        userName: '새벽',
+        colorName: 'blue',
+      };
+      this.#sent.add(id);
+      return { id, timestamp, headers: { [TYPE_HEADER]: TOPIC }, value: Buffer.from(JSON.stringify(event)) };
+    });
+    await this.#producer.send(TO, records);
+    for (const { id } of records) this.#acknowledged.add(id);
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close();
+    await this.#log.close();
+    await this.#view.close();
+  }
+
+  #load(fault?: StoreFault): Promise<Program> {
+    const words = fault
+      ? ['env', `${FAULT_VARIABLE}=${JSON.stringify(fault)}`, `NODE_OPTIONS=--import=${FAULTS.href}`]
+      : [];
+    const { directory } = this.#options;
+    return Program.start({ directory, configuration: this.#configuration as never, command: 'load', before: words });
+  }
+
+  /** Loaders without faults, one after another. */
+  async #loadRest(loaders = 1): Promise<void> {
+    for (let turn = 0; turn < loaders; turn++) {
+      await using program = await this.#load();
+      await this.send(1);
+      await until('the rest is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
+      const code = await program.stop();
+      if (code !== 0) throw new Error(`a loader without faults ended with ${code}`);
+    }
+  }
+
+  /** Sends all the while. */
+  async #during(act: () => Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const sending = (async () => {
+      while (!over.signal.aborted) {
+        await this.send(BATCH);
+        await delay(BATCH_EVERY_MS);
+      }
+    })();
+    try {
+      await act();
+    } finally {
+      over.abort();
+      await sending;
+    }
+  }
+
+  /** Waits until the position has moved on, twice. */
+  async #progress(): Promise<void> {
+    for (let turn = 0; turn < 2; turn++) {
+      const before = await this.#view.committed(groupOf(CONNECTOR), [TOPIC]);
+      const moved = async () => (await this.#view.committed(groupOf(CONNECTOR), [TOPIC])) > before;
+      await until('the position moves', moved, RECOVERY_MS, LOOK_MS);
+    }
+  }
+
+  async #isLoaded(): Promise<boolean> {
+    const [end, committed] = await Promise.all([
+      this.#view.end([TOPIC]),
+      this.#view.committed(groupOf(CONNECTOR), [TOPIC]),
+    ]);
+    return committed === end;
+  }
+
+  /** What the program itself finds. */
+  async #verify(): Promise<{ readonly good: boolean; readonly corrupt: number }> {
+    const file = path.join(this.#options.directory, 'verify.yaml');
+    writeFileSync(file, JSON.stringify({ data: path.join(this.#options.directory, 'data'), ...this.#configuration }));
+    const words = [COMMAND, 'verify', CONNECTOR, '--json', '--config', file];
+    const [code, out] = await new Promise<[number, string]>((resolve) => {
+      execFile(process.execPath, words, { timeout: VERIFY_MS }, (error, stdout) => {
+        resolve([error ? 1 : 0, stdout]);
+      });
+    });
+    const { corrupt = 1 } = code === 0 ? { corrupt: 0 } : (parsed(out)?.total ?? {});
+    return { good: code === 0, corrupt };
+  }
+}
+
+function parsed(text: string): { total?: { corrupt?: number } } | undefined {
+  try {
+    return JSON.parse(text) as { total?: { corrupt?: number } };
+  } catch {
+    return undefined;
+  }
+}

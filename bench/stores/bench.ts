@@ -1,0 +1,148 @@
+/**
+ * Loading into a store of files through a connector, next to bare uploads of the same bytes in
+ * files of the same size; then from a real Kafka by `millrace load`, whose memory is looked at.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { groupOf } from '../../src/loader/connector.ts';
+import { openEmbeddedLog } from '../../src/log/embedded/open.ts';
+import type { Log } from '../../src/log/log.ts';
+import type { FilesConfig } from '../../src/sinks/files/config.ts';
+import { createFilesSink } from '../../src/sinks/files/sink.ts';
+import type { SinkContext } from '../../src/sinks/sink.ts';
+import { startKafka } from '../../test/engines/kafka.ts';
+import { EMBEDDED_DEFAULTS } from '../../test/support/embedded-log.ts';
+import { filesConfigWith } from '../../test/support/files.ts';
+import { kafkaLog } from '../../test/support/kafka-log.ts';
+import { KafkaView } from '../../test/support/kafka-view.ts';
+import { Program } from '../../test/support/program.ts';
+import { until } from '../../test/support/until.ts';
+import { loadByConnector } from '../load/by-connector.ts';
+import { fill } from '../load/events.ts';
+import type { BenchResult } from '../result.ts';
+import { meets } from '../result.ts';
+import type { Report } from '../run.ts';
+import { median, round } from '../statistics.ts';
+
+/** A store of files, and the barest way to bring a file into it. */
+export interface StoreBench {
+  /** `files.store` of the configuration, where everything goes below `folder`. */
+  store(folder: string): FilesConfig['store'];
+  /** Uploads one file, as large as `content`, and settles when the store has it whole. */
+  put(file: string, content: Buffer): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NEWLINE = Buffer.from('\n');
+/** A file of this many events of the load has some 64 MB. */
+const FILE_RECORDS = 200_000;
+const FILES_A_PARTITION = 3;
+const ROUNDS = 3;
+/** One lane to warm up what both ways use. */
+const LANES = [1, 2] as const;
+const KAFKA_RECORDS = 600_000;
+const KAFKA_TOPIC = 'select-color';
+const KAFKA_MS = 300_000;
+const LOOK_MS = 20;
+
+export interface StoreBenchOptions {
+  readonly name: string;
+  readonly start: (report: Report) => Promise<StoreBench>;
+}
+
+export async function storeBench({ name, start }: StoreBenchOptions, report: Report): Promise<BenchResult> {
+  await using stack = new AsyncDisposableStack();
+  const directory = await mkdtemp(path.join(process.cwd(), `.bench-${name}-`));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const bench = await start(report);
+  stack.defer(() => bench.close());
+  const log = await openEmbeddedLog({ directory: path.join(directory, 'log'), ...EMBEDDED_DEFAULTS });
+  stack.defer(() => log.close());
+
+  report('filling the log …');
+  for (const lanes of LANES) await fill(log, topicOf(lanes), FILE_RECORDS * FILES_A_PARTITION * lanes, lanes);
+  const content = await contentOfAFile(log);
+  await bench.put('warm-up', content);
+  const ratios: Record<string, number> = {};
+  const figures: Record<string, number> = { file_mb: round(content.length / 1e6, 1) };
+  for (const lanes of LANES) {
+    const rates: { ours: number; bare: number }[] = [];
+    for (let turn = 1; turn <= ROUNDS; turn++) {
+      const folder = `${lanes}-${turn}`;
+      const bare = await putLanes(bench, folder, content, lanes);
+      const ours = await loadLanes(bench, log, folder, directory, lanes);
+      rates.push({ ours, bare });
+      report(`${lanes} at once, round ${turn} of ${ROUNDS}: ${(ours / bare).toFixed(2)}`);
+    }
+    const suffix = lanes === 1 ? '' : `_${lanes}`;
+    ratios[`load_vs_put${suffix}`] = round(median(rates.map(({ ours, bare }) => ours / bare)), 3);
+    const mbPerRecord = content.length / FILE_RECORDS / 1e6;
+    figures[`load${suffix}_mb_per_s`] = round(median(rates.map(({ ours }) => ours)) * mbPerRecord, 1);
+    figures[`put${suffix}_mb_per_s`] = round(median(rates.map(({ bare }) => bare)) * mbPerRecord, 1);
+  }
+  report('from Kafka …');
+  Object.assign(figures, await loadFromKafka(bench, directory));
+  const targets = { load_vs_put: 0.8, load_vs_put_2: 0.8, max_kafka_peak_rss_mb: 200 };
+  return { name, ok: meets({ ...figures, ...ratios }, targets), figures, ratios, targets };
+}
+
+function topicOf(lanes: number): string {
+  return `lanes-${lanes}`;
+}
+
+/** What the first full file of the load will hold. */
+async function contentOfAFile(log: Log): Promise<Buffer> {
+  const lines: Uint8Array[] = [];
+  for (let offset = 0; offset < FILE_RECORDS; ) {
+    const { records } = await log.read({ topic: topicOf(1), partition: 0, offset });
+    for (const { value } of records.slice(0, FILE_RECORDS - offset)) lines.push(value, NEWLINE);
+    offset = records.at(-1)!.offset + 1;
+  }
+  return Buffer.concat(lines);
+}
+
+/** Records a second that bare uploads reach. */
+async function putLanes(bench: StoreBench, folder: string, content: Buffer, lanes: number): Promise<number> {
+  const start = performance.now();
+  const lane = async (index: number) => {
+    for (let file = 0; file < FILES_A_PARTITION; file++) await bench.put(`put-${folder}/${index}-${file}`, content);
+  };
+  await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)));
+  return (FILE_RECORDS * FILES_A_PARTITION * lanes) / ((performance.now() - start) / 1_000);
+}
+
+/** Records a second that a connector reaches, from its start to its last commit. */
+function loadLanes(bench: StoreBench, log: Log, folder: string, directory: string, lanes: number): Promise<number> {
+  const config = filesConfigWith({
+    store: bench.store(`load-${folder}`),
+    roll: { ...filesConfigWith().roll, records: FILE_RECORDS, bytes: 1 << 30, age: 3_600_000 },
+  });
+  const create = (context: SinkContext) => createFilesSink(config, context, { namedTypes: ['select-color'] });
+  return loadByConnector(log, topicOf(lanes), `load-${folder}`, directory, create);
+}
+
+/** Small events from Kafka: how many a second, and the most memory that the loader ever held. */
+async function loadFromKafka(bench: StoreBench, directory: string): Promise<Record<string, number>> {
+  await using stack = new AsyncDisposableStack();
+  const kafka = await startKafka({ throughput: true });
+  stack.defer(() => kafka.close());
+  const view = new KafkaView(kafka.brokers);
+  stack.defer(() => view.close());
+  const source = kafkaLog(kafka.brokers);
+  stack.defer(() => source.close());
+  await fill(source, KAFKA_TOPIC, KAFKA_RECORDS, 2);
+  const files = { store: bench.store('kafka'), roll: { bytes: '64MiB', age: '5s' } };
+  const configuration = {
+    log: { kafka: { brokers: kafka.brokers } },
+    topics: { [KAFKA_TOPIC]: { types: [KAFKA_TOPIC], partitions: 2 } },
+    connectors: { files: { topics: [KAFKA_TOPIC], files } },
+  };
+  const program = stack.use(await Program.start({ directory, configuration, command: 'load' }));
+  const start = performance.now();
+  const loaded = async () => (await view.committed(groupOf('files'), [KAFKA_TOPIC])) === KAFKA_RECORDS;
+  await until('all is loaded from Kafka', loaded, KAFKA_MS, LOOK_MS);
+  const seconds = (performance.now() - start) / 1_000;
+  const peak = program.peakRssMb();
+  await program.stop();
+  return { kafka_events_per_s: Math.round(KAFKA_RECORDS / seconds), kafka_peak_rss_mb: peak };
+}
