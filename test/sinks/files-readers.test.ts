@@ -47,13 +47,10 @@ const wanted = events.filter(({ timestamp }) => timestamp >= '2026-11-22T13' && 
 const late = events.slice(-2).map(({ id }) => [id]);
 const leveled = events.flatMap(({ id, level }) => (level === undefined ? [] : [[id, String(level)]]));
 
-/** Loads the events, in two commits, and gives the root of the files. */
-async function load(t: TestContext, changes: FilesChanges): Promise<string> {
+/** Loads the events in two commits, the second after a restart with `later` settings; gives the root of the files. */
+async function load(t: TestContext, changes: FilesChanges, later: FilesChanges = changes): Promise<string> {
   const directory = temporaryDirectory(t);
   const context = { ...fakeSinkContext({}, directory), admin: new TestAdmin(), clock: new TestClock(START) };
-  const sink = createFilesSink(filesConfigWith(changes), context, { namedTypes: ['select-color'] });
-  await sink.open(t.signal);
-  const writer = await sink.partition({ topic: 'select-color', partition: 0 }, t.signal);
   const records = events.map(
     (event, offset): LogRecord => ({
       offset,
@@ -61,12 +58,18 @@ async function load(t: TestContext, changes: FilesChanges): Promise<string> {
       value: Buffer.from(JSON.stringify(event)),
     }),
   );
-  for (const part of [records.slice(0, 25), records.slice(25)]) {
+  for (const [given, part] of [
+    [changes, records.slice(0, 25)],
+    [later, records.slice(25)],
+  ] as const) {
+    const sink = createFilesSink(filesConfigWith(given), context, { namedTypes: ['select-color'] });
+    await sink.open(t.signal);
+    const writer = await sink.partition({ topic: 'select-color', partition: 0 }, t.signal);
     await writer.write(part, t.signal);
     await writer.flush(t.signal);
+    await writer.abandon();
+    await sink.close();
   }
-  await writer.abandon();
-  await sink.close();
   return path.join(directory, 'files');
 }
 
@@ -127,6 +130,21 @@ for (const compression of ['none', 'snappy', 'gzip', 'zstd'] as const) {
     ]);
   });
 }
+
+test('DuckDB reads Parquet files from before and after a column was configured', async (t) => {
+  const later = { format: 'parquet', parquet: { ...filesConfigWith().parquet, columns: COLUMNS } } as const;
+  const root = await load(t, { format: 'parquet' }, later);
+  const files = text(`${root}/*=*/**/*.parquet`);
+  const options = "hive_partitioning = true, union_by_name = true, hive_types = {'date': DATE, 'hour': INTEGER}";
+  const answers = await orSkip(t, () =>
+    duckdb([
+      `SELECT count(*), count(userName), sum(level) FROM read_parquet(${files}, ${options})`,
+      `SELECT id FROM read_parquet(${files}, ${options}) WHERE hour = 13 ORDER BY id`,
+    ]),
+  );
+  if (!answers) return;
+  assert.deepEqual(answers, [[[EVENTS, 15, 135]], wanted.map(({ id }) => [id])]);
+});
 
 // Spark is 350 MB to keep, so whoever wants it says so. Fetching and asking it takes some 40 s.
 const withSpark = process.env['CI'] === 'true' || process.env['MILLRACE_SPARK'] === '1';
