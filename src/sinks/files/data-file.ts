@@ -74,15 +74,16 @@ export class DataFile {
   }
 
   async #write(encoding: Promise<readonly Uint8Array[]>, signal: AbortSignal): Promise<void> {
-    await this.#store(await encoding, signal);
+    const bytes = await this.#store(await encoding, signal);
+    // At once, so that nothing is counted twice.
+    this.#sent += bytes;
     this.#inFlight = 0;
   }
 
-  async #store(pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
-    for (const piece of pieces) {
-      await this.#staged.write(piece, signal);
-      this.#sent += piece.length;
-    }
+  /** Gives the number of bytes. */
+  async #store(pieces: readonly Uint8Array[], signal: AbortSignal): Promise<number> {
+    for (const piece of pieces) await this.#staged.write(piece, signal);
+    return pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
   #free(): void {

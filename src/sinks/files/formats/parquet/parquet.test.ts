@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { StagedMemory } from '../../../../../test/support/staged-memory.ts';
 import { DataFile } from '../../data-file.ts';
-import type { StagedFile } from '../../stores/file-store.ts';
 import type { ParquetOptions } from './parquet.ts';
 import { Parquet } from './parquet.ts';
 import { readParquetEvents } from './read.ts';
@@ -13,32 +13,9 @@ const OPTIONS: ParquetOptions = { compression: 'none', columns: {}, rowGroup: { 
 const COMPRESSIONS = ['none', 'snappy', 'gzip', 'zstd'] as const;
 const signal = new AbortController().signal;
 
-/** A file that only remembers what was written into it, and when. */
-class Memory implements StagedFile {
-  readonly pieces: Buffer[] = [];
-  written = 0;
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.pieces.push(Buffer.from(chunk));
-    this.written += chunk.length;
-  }
-
-  async seal() {
-    return { temporary: 't', final: 'f', length: this.written, checksum: 0, storeId: '' };
-  }
-
-  async close(): Promise<void> {}
-
-  async discard(): Promise<void> {}
-
-  get content(): Buffer {
-    return Buffer.concat(this.pieces);
-  }
-}
-
-async function write(options: Partial<ParquetOptions>, values: readonly Uint8Array[]): Promise<Memory> {
+async function write(options: Partial<ParquetOptions>, values: readonly Uint8Array[]): Promise<StagedMemory> {
   const format = new Parquet({ ...OPTIONS, ...options });
-  const memory = new Memory();
+  const memory = new StagedMemory();
   const file = new DataFile(memory, format.encoder());
   for (const [offset, value] of values.entries()) {
     assert.ok(format.accepts(value));
@@ -169,7 +146,7 @@ test('what is no JSON object in UTF-8 is refused', () => {
 test('what stands in memory is a row group, however long the file', async () => {
   const rowGroup = { records: 1_000, bytes: 10_000 };
   const format = new Parquet({ ...OPTIONS, rowGroup });
-  const memory = new Memory();
+  const memory = new StagedMemory();
   const encoder = format.encoder();
   const file = new DataFile(memory, encoder);
   const longest = 15_000;
@@ -197,7 +174,7 @@ test('many open files hold a few row groups together, and none gives out crumbs 
   const rowGroup = { records: 1_000, bytes: 10_000 };
   const format = new Parquet({ ...OPTIONS, rowGroup });
   const parts = Array.from({ length: 32 }, () => {
-    const memory = new Memory();
+    const memory = new StagedMemory();
     const encoder = format.encoder();
     return { memory, encoder, file: new DataFile(memory, encoder) };
   });
@@ -223,7 +200,7 @@ test('many open files hold a few row groups together, and none gives out crumbs 
     }
   }
   // All was given back: a file alone gets full row groups again.
-  const memory = new Memory();
+  const memory = new StagedMemory();
   const file = new DataFile(memory, format.encoder());
   for (let offset = 0; offset < 500; offset++) await file.append(value, offset, signal);
   await file.seal(signal);
