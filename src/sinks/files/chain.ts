@@ -19,6 +19,9 @@ const MANIFESTS_KEPT = 100;
 const ATTEMPTS = 6;
 const RETRY = { initialMs: 20, maxMs: 2_000 };
 
+/** How long the removal of what a claim prepared may take, also when the program stops. */
+const DROP_MS = 2_000;
+
 /** What a chain works with, and tests replace. */
 export interface ChainContext {
   readonly clock: Clock;
@@ -129,8 +132,21 @@ export class Chain {
         await this.#cleanUp(number, signal);
         return new Assignment(this, claim, folder);
       }
+      await this.#drop(publication, folder);
       publication.throwIfUnknown();
-      await this.store.remove(folder, signal);
+    }
+  }
+
+  /**
+   * Removes what a claim that was not won leaves, if it certainly never will be. Never throws. The
+   * next claim may have the same number, and must not touch what this one prepared.
+   */
+  async #drop(claim: Publication, folder: string): Promise<void> {
+    const signal = AbortSignal.timeout(DROP_MS);
+    try {
+      if (await claim.withdraw(signal)) await this.store.remove(folder, signal);
+    } catch (error) {
+      this.context.logger.debug({ reason: messageOf(error) }, 'what a claim prepared stays until a later one');
     }
   }
 
