@@ -46,6 +46,14 @@ test('a single setting may be stricter than the policy, but not break its promis
   ]);
 });
 
+test('files that may hold a record twice break the promise of exactly once, and no other', () => {
+  const connectors = 'connectors: { plain: { files: { guarantee: at-least-once } } }';
+  const pathsOf = (policy: PolicyName) => load(`policy: ${policy}`, KAFKA, connectors).faults.map(({ path }) => path);
+  assert.deepEqual(pathsOf('steady'), []);
+  assert.deepEqual(pathsOf('durable'), []);
+  assert.deepEqual(pathsOf('exactly-once'), ['connectors.plain.files.guarantee']);
+});
+
 test('with three copies a strict policy wants two in sync, unless told otherwise', () => {
   const topics = (config: string) => `topics: { a: { types: [a], replication: 3${config} } }`;
   const settingsOf = (policy: PolicyName, config = '') =>

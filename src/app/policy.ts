@@ -85,6 +85,7 @@ export function brokenPromises(configuration: Configuration): Fault[] {
       message: `${path} is ${String(value)}, which breaks the promise of "policy: ${policy}"; it needs ${good}.`,
     });
   }
+  if (policy === 'exactly-once') faults.push(...doublingFiles(configuration));
   if (policy === 'steady') return faults;
   for (const [name, { replication = 1, config = {} }] of Object.entries(topics)) {
     const inSync = config[MIN_IN_SYNC];
@@ -97,6 +98,16 @@ export function brokenPromises(configuration: Configuration): Fault[] {
     }
   }
   return faults;
+}
+
+/** Connectors that may store a record twice. */
+function doublingFiles({ connectors = {} }: Configuration): Fault[] {
+  return Object.entries(connectors).flatMap(([name, { files }]) => {
+    if (files?.guarantee !== 'at-least-once') return [];
+    const path = `connectors.${name}.files.guarantee`;
+    const message = `${path} is at-least-once, which breaks the promise of "policy: exactly-once"; it needs exactly-once.`;
+    return [{ path, message }];
+  });
 }
 
 /** The settings that a policy decides, as they are in force; those of Kafka only where Kafka is the log. */

@@ -8,10 +8,12 @@ const FORMATS = [
   { format: 'json', compression: 'gzip' },
   { format: 'json', compression: 'zstd' },
   { format: 'parquet', compression: 'snappy' },
+  { format: 'json', compression: 'gzip', guarantee: 'at-least-once' },
 ] as const;
 
 for (const given of FORMATS) {
-  sinkContract(`files, ${given.format} ${given.compression}`, async (t, directory) =>
+  const guarantee = 'guarantee' in given ? `, ${given.guarantee}` : '';
+  sinkContract(`files, ${given.format} ${given.compression}${guarantee}`, async (t, directory) =>
     filesHarness(t, new LocalFileStore(path.join(directory, 'files')), given),
   );
 }

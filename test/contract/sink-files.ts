@@ -15,6 +15,7 @@ export function filesHarness(t: TestContext, store: FileStore, given: Partial<Fi
       for await (const line of readBack(store, t.signal)) events.push(JSON.parse(line.toString('utf8')));
       return events;
     },
+    mayDouble: given.guarantee === 'at-least-once',
     refused: Buffer.from('{"id":"two\nlines"}'),
   };
 }

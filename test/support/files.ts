@@ -8,6 +8,7 @@ export type FilesChanges = Omit<Partial<FilesConfig>, 'roll'> & { readonly roll?
 export function filesConfigWith({ roll, ...given }: FilesChanges = {}): FilesConfig {
   return {
     store: { local: { path: undefined } },
+    guarantee: 'exactly-once',
     path: DEFAULT_PATH,
     timezone: 'UTC',
     format: 'json',

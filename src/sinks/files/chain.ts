@@ -4,10 +4,11 @@ import type { Clock } from '../../support/clock.ts';
 import { decisionOf, messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import { filesErrors, isGone } from './errors.ts';
+import type { Hold } from './hold.ts';
 import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
 import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.ts';
-import type { ChainIdentity } from './paths.ts';
-import { chainName, manifestName, manifestNumber, WORK } from './paths.ts';
+import type { ChainIdentity, DataFileName } from './paths.ts';
+import { chainName, dataFileName, manifestName, manifestNumber, WORK } from './paths.ts';
 import { Publication } from './publication.ts';
 import type { FileStore } from './stores/file-store.ts';
 import { readWhole } from './stores/file-store.ts';
@@ -232,7 +233,7 @@ export class Chain {
 /**
  * A writer's hold on a partition, from its claim until another one's. Commits one after another.
  */
-export class Assignment {
+export class Assignment implements Hold {
   readonly #chain: Chain;
   readonly #claim: Manifest;
   readonly #folder: string;
@@ -261,6 +262,11 @@ export class Assignment {
   /** Where the `k`-th temporary file of this assignment goes. */
   temporaryPath(k: number): string {
     return `${this.#folder}/${k}.part`;
+  }
+
+  /** The name of a data file for the next manifest. */
+  fileName(file: Omit<DataFileName, 'number'>): string {
+    return dataFileName(this.#chain.identity, { ...file, number: this.nextNumber });
   }
 
   /**
@@ -315,7 +321,8 @@ async function allOf(settling: readonly Promise<unknown>[]): Promise<void> {
   await Promise.all(settling);
 }
 
-function foldersOf(files: readonly ManifestFile[]): string[] {
+/** The folders that hold these files, each once. */
+export function foldersOf(files: readonly ManifestFile[]): string[] {
   return [...new Set(files.map((file) => path.posix.dirname(file.final)))];
 }
 

@@ -29,6 +29,11 @@ export const filesConfig = section(
       },
       { description: 'Where the files are kept', default: { local: {} } },
     ),
+    guarantee: oneOf(['exactly-once', 'at-least-once'], {
+      description:
+        'Whether each record stands in exactly one file, which takes manifests in the folder "_millrace", or in at least one: plain files named by topic, partition and first offset, and after a crash some records in two of them',
+      default: 'exactly-once',
+    }),
     path: text({
       description:
         'Folders of the files, from {type}, {topic} and the time that an event happened: {yyyy}, {MM}, {dd}, {HH}, {mm}, or several in one brace',
@@ -121,7 +126,7 @@ export const filesConfig = section(
       default: 'stop',
     }),
   },
-  { description: 'Loads records into files, each record exactly once' },
+  { description: 'Loads records into files, each record exactly once or at least once' },
 );
 
 export type FilesConfig = Static<typeof filesConfig>;

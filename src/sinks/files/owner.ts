@@ -50,6 +50,15 @@ export async function takeOwnership(
   }
 }
 
+/** Refuses a folder with manifests: what is added to it without them, they would never know of. */
+export async function refuseOwned(store: FileStore, signal: AbortSignal): Promise<void> {
+  const owner = await readOwner(store, signal);
+  if (!owner) return;
+  throw filesErrors.FILES_OWNER_MISMATCH(
+    `the connector ${JSON.stringify(owner.connector)} has loaded exactly once into this path; at least once needs another one`,
+  );
+}
+
 async function readOwner(store: FileStore, signal: AbortSignal): Promise<Owner | undefined> {
   try {
     const content = await readWhole(store, OWNER, OWNER_MAX_BYTES, signal);

@@ -23,6 +23,7 @@ const NUMBER_DIGITS = 20;
 /** HDFS and most disks take 255 bytes a component, of which the numbers need up to 120. */
 export const TOPIC_CHARACTERS = 100;
 const SHORT_ID_CHARACTERS = 8;
+const HOLD_CHARACTERS = 12;
 
 export function chainName({ connector, topicId, partition }: ChainIdentity): string {
   return `${safe(connector)}+${safe(topicId)}+${partition}`;
@@ -67,6 +68,22 @@ export function dataFileName(chain: ChainIdentity, file: DataFileName): string {
   const time = file.window === undefined ? [] : [basicTime(file.window)];
   const parts = [topic, ...ids, chain.partition, ...time, padded(file.first), file.number, file.index];
   return `${parts.join('+')}${file.extension}`;
+}
+
+/**
+ * The name of a data file that no manifest commits: `{topic}-{partition}-{first offset}-{hold}.json`,
+ * with the window before the offset where there is one. `hold` is the UUID of the writer's hold, of
+ * which the name has 48 bits.
+ */
+export function plainFileName(
+  { topic, partition }: Pick<ChainIdentity, 'topic' | 'partition'>,
+  hold: string,
+  file: Omit<DataFileName, 'number' | 'index'>,
+): string {
+  const time = file.window === undefined ? [] : [basicTime(file.window)];
+  const id = hold.replaceAll('-', '').slice(0, HOLD_CHARACTERS);
+  const parts = [escaped(topic, TOPIC_CHARACTERS), partition, ...time, padded(file.first), id];
+  return `${parts.join('-')}${file.extension}`;
 }
 
 /** A time in UTC without the colons that HDFS forbids: `20261122T121000Z`. */

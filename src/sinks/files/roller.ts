@@ -1,13 +1,11 @@
 import type { LogRecord } from '../../log/log.ts';
 import { TYPE_HEADER } from '../../log/log.ts';
-import type { Assignment } from './chain.ts';
 import { DataFile } from './data-file.ts';
 import type { FileFormat } from './formats/format.ts';
+import type { Hold } from './hold.ts';
 import type { Layout } from './layout.ts';
 import { OTHER_TYPE } from './layout.ts';
 import type { ManifestFile } from './manifest.ts';
-import type { ChainIdentity } from './paths.ts';
-import { dataFileName } from './paths.ts';
 import type { FileStore } from './stores/file-store.ts';
 import type { Window, Windows } from './windows.ts';
 import { HOUR_MS } from './windows.ts';
@@ -33,8 +31,7 @@ export interface RollerOptions {
  */
 export class Roller {
   readonly #store: FileStore;
-  readonly #chain: ChainIdentity;
-  readonly #assignment: Assignment;
+  readonly #hold: Hold;
   readonly #options: RollerOptions;
   readonly #files = new Map<string, Map<number, DataFile>>();
   #open = 0;
@@ -44,10 +41,9 @@ export class Roller {
   #slots = { first: 0, last: 0 };
   #latest: { readonly headers: LogRecord['headers']; readonly slot: number; readonly file: DataFile } | undefined;
 
-  constructor(store: FileStore, chain: ChainIdentity, assignment: Assignment, options: RollerOptions) {
+  constructor(store: FileStore, hold: Hold, options: RollerOptions) {
     this.#store = store;
-    this.#chain = chain;
-    this.#assignment = assignment;
+    this.#hold = hold;
     this.#options = options;
     this.#slotMs = options.windows.slotMs;
   }
@@ -91,14 +87,13 @@ export class Roller {
     const window = this.#windowOf(this.#slotOf(record.timestamp));
     const folder = window ? layout.folder(type, window.local) : layout.lateFolder(type);
     const index = this.#staged++;
-    const name = dataFileName(this.#chain, {
+    const name = this.#hold.fileName({
       window: windows.windowMs < HOUR_MS ? window?.start : undefined,
       first: record.offset,
-      number: this.#assignment.nextNumber,
       index,
       extension: format.extension,
     });
-    const paths = { temporary: this.#assignment.temporaryPath(index), final: `${folder}/${name}` };
+    const paths = { temporary: this.#hold.temporaryPath(index), final: `${folder}/${name}` };
     const staged = await this.#store.stage(paths, signal);
     const file = new DataFile(staged, format.encoder());
     const files = this.#files.get(type) ?? new Map<number, DataFile>();

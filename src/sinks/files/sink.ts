@@ -1,13 +1,15 @@
 import type { TopicDescription, TopicPartition } from '../../log/log.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../sink.ts';
+import { PlainHold } from './at-least-once.ts';
 import type { Assignment } from './chain.ts';
 import { Chain } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import { filesErrors } from './errors.ts';
 import { createFormat } from './formats/formats.ts';
+import type { Hold } from './hold.ts';
 import { Layout } from './layout.ts';
 import type { Manifest } from './manifest.ts';
-import { takeOwnership } from './owner.ts';
+import { refuseOwned, takeOwnership } from './owner.ts';
 import { chainName, parseChainName, WORK } from './paths.ts';
 import { RecentIds } from './recent-ids.ts';
 import { Roller } from './roller.ts';
@@ -26,7 +28,7 @@ export interface FilesSinkOptions {
   readonly store?: FileStore;
 }
 
-/** Loads records into files, each exactly once; chain.ts says how. */
+/** Loads records into files: each exactly once, as chain.ts says, or at least once, as at-least-once.ts does. */
 export function createFilesSink(config: FilesConfig, context: SinkContext, options: FilesSinkOptions): Sink {
   const store = options.store ?? storeOf(config, context.dataDirectory);
   return new FilesSink(store, config, context, new Set(options.namedTypes));
@@ -49,13 +51,40 @@ class FilesSink implements Sink {
 
   async open(signal: AbortSignal): Promise<void> {
     await this.#store.open(signal);
+    if (this.#config.guarantee === 'at-least-once') {
+      await refuseOwned(this.#store, signal);
+      return;
+    }
     const mine = { connector: this.#context.connector, logId: await this.#context.admin.logId() };
     this.#connectorId = await takeOwnership(this.#store, mine, newId, signal);
   }
 
   async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
-    const topic = await this.#describe(partition.topic);
     const format = await createFormat(this.#config);
+    const hold = await this.#take(partition, signal);
+    const { openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
+    const layout = new Layout(template, partition.topic);
+    const windows = new Windows(roll.window, timezone);
+    const rollerOptions = { layout, windows, format, openFiles, lateMs, namedTypes: this.#namedTypes };
+    const roller = new Roller(this.#store, hold, rollerOptions);
+    return new FilesWriter(partition, hold, roller, roll, this.#recentIds, this.#context);
+  }
+
+  async close(): Promise<void> {}
+
+  #take(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
+    return this.#config.guarantee === 'at-least-once' ? this.#hold(partition, signal) : this.#claim(partition, signal);
+  }
+
+  async #hold(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
+    const topic = await this.#describe(partition.topic);
+    const { connector, logger } = this.#context;
+    const identity = { ...partition, connector, topicId: topic.id };
+    return PlainHold.take(this.#store, identity, newId(), logger.child({ ...partition }), signal);
+  }
+
+  async #claim(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
+    const topic = await this.#describe(partition.topic);
     const identity = { ...partition, connector: this.#connectorId, topicId: topic.id };
     const { clock, logger } = this.#context;
     const chain = new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
@@ -68,15 +97,8 @@ class FilesSink implements Sink {
       await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
       throw error;
     }
-    const { openFiles, late: lateMs, roll, path: template, timezone } = this.#config;
-    const layout = new Layout(template, partition.topic);
-    const windows = new Windows(roll.window, timezone);
-    const rollerOptions = { layout, windows, format, openFiles, lateMs, namedTypes: this.#namedTypes };
-    const roller = new Roller(this.#store, identity, assignment, rollerOptions);
-    return new FilesWriter(partition, assignment, roller, roll, this.#recentIds, this.#context);
+    return assignment;
   }
-
-  async close(): Promise<void> {}
 
   async #describe(topic: string): Promise<TopicDescription> {
     const found = (await this.#context.admin.topics()).find(({ name }) => name === topic);

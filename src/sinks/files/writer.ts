@@ -1,10 +1,10 @@
 import type { LogRecord, TopicPartition } from '../../log/log.ts';
 import { messageOf } from '../../support/errors.ts';
 import type { PartitionWriter, Progress, SinkContext } from '../sink.ts';
-import type { Assignment } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import type { DataFile } from './data-file.ts';
 import { filesErrors } from './errors.ts';
+import type { Hold } from './hold.ts';
 import type { RecentIds } from './recent-ids.ts';
 import type { Roller } from './roller.ts';
 
@@ -20,7 +20,7 @@ const DEAD_LETTERS_IN_FLIGHT = 100;
  */
 export class FilesWriter implements PartitionWriter {
   readonly #partition: TopicPartition;
-  readonly #assignment: Assignment;
+  readonly #hold: Hold;
   readonly #roller: Roller;
   readonly #roll: FilesConfig['roll'];
   readonly #recentIds: RecentIds;
@@ -44,7 +44,7 @@ export class FilesWriter implements PartitionWriter {
 
   constructor(
     partition: TopicPartition,
-    assignment: Assignment,
+    hold: Hold,
     roller: Roller,
     roll: FilesConfig['roll'],
     recentIds: RecentIds,
@@ -52,7 +52,7 @@ export class FilesWriter implements PartitionWriter {
   ) {
     this.#partition = partition;
     this.#recentIds = recentIds;
-    this.#assignment = assignment;
+    this.#hold = hold;
     this.#roller = roller;
     this.#roll = roll;
     this.#context = context;
@@ -60,7 +60,7 @@ export class FilesWriter implements PartitionWriter {
   }
 
   resumeOffset(): number | undefined {
-    const { end } = this.#assignment;
+    const { end } = this.#hold;
     return end === null ? undefined : end + 1;
   }
 
@@ -104,7 +104,7 @@ export class FilesWriter implements PartitionWriter {
     await this.#call.catch(() => {});
     await Promise.allSettled(this.#deadLetters);
     await this.#roller.discard();
-    await this.#assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
+    await this.#hold.giveUp(AbortSignal.timeout(GIVE_UP_MS));
   }
 
   /** Runs a call; after one that failed there is nothing but `abandon`. */
@@ -161,7 +161,7 @@ export class FilesWriter implements PartitionWriter {
     const kind = files.length > 0 ? 'data' : 'position';
     const closed = this.#roller.close(signal);
     const plan = { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files, closed } as const;
-    await this.#assignment.commit(plan, signal);
+    await this.#hold.commit(plan, signal);
     this.#roller.forget();
     this.#resume = this.#next;
     this.#waitingSince = undefined;

@@ -1,0 +1,83 @@
+import { messageOf } from '../../support/errors.ts';
+import type { Logger } from '../../support/logger.ts';
+import type { CommitPlan } from './chain.ts';
+import { foldersOf } from './chain.ts';
+import { filesErrors } from './errors.ts';
+import type { Hold } from './hold.ts';
+import type { ChainIdentity, DataFileName } from './paths.ts';
+import { chainName, plainFileName, WORK } from './paths.ts';
+import type { FileStore } from './stores/file-store.ts';
+
+/**
+ * The plain mode: files are written under temporary names and then moved to their places, and the
+ * position of the consumer group alone says where to go on. There is no manifest and no fence, so
+ * after a crash, or while two writers both believe that they have the partition, records may stand
+ * in two files. None is lost: a file that a newer hold deleted is missed when it is to be finished,
+ * and then the position stays where it is.
+ *
+ * File names carry the hold's own id, so that no file is ever in the way of another one. By offset
+ * alone, a longer and a shorter file that begin alike would have one name, and a store that can't
+ * refuse to overwrite (S3, as it completes an upload) might keep the shorter.
+ */
+export class PlainHold implements Hold {
+  readonly #store: FileStore;
+  readonly #identity: ChainIdentity;
+  readonly #id: string;
+  readonly #logger: Logger;
+  readonly #folder: string;
+  #end: number | null = null;
+
+  private constructor(store: FileStore, identity: ChainIdentity, id: string, logger: Logger) {
+    this.#store = store;
+    this.#identity = identity;
+    this.#id = id;
+    this.#logger = logger;
+    this.#folder = `${temporaryFolder(identity)}/${id}`;
+  }
+
+  /** Takes a partition: removes what earlier holds left unfinished. `id` is a new UUID. */
+  static async take(
+    store: FileStore,
+    identity: ChainIdentity,
+    id: string,
+    logger: Logger,
+    signal: AbortSignal,
+  ): Promise<PlainHold> {
+    await store.remove(temporaryFolder(identity), signal);
+    return new PlainHold(store, identity, id, logger);
+  }
+
+  get end(): number | null {
+    return this.#end;
+  }
+
+  temporaryPath(k: number): string {
+    return `${this.#folder}/${k}.part`;
+  }
+
+  fileName(file: Omit<DataFileName, 'number'>): string {
+    return plainFileName(this.#identity, this.#id, file);
+  }
+
+  async commit({ files, closed, end }: CommitPlan, signal: AbortSignal): Promise<void> {
+    await closed;
+    if (files.length > 0) {
+      await this.#store.makeDirectories(foldersOf(files), signal);
+      const [missing] = await this.#store.finish(files, signal);
+      if (missing) throw filesErrors.FILES_GONE(`${missing.temporary} was removed before it was finished`);
+    }
+    this.#end = end;
+  }
+
+  async giveUp(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#store.remove(this.#folder, signal);
+    } catch (error) {
+      this.#logger.debug({ reason: messageOf(error) }, 'temporary files stay until the partition is taken again');
+    }
+  }
+}
+
+function temporaryFolder(identity: ChainIdentity): string {
+  return `${WORK}/tmp/${chainName(identity)}`;
+}

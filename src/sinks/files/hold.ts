@@ -1,0 +1,19 @@
+import type { CommitPlan } from './chain.ts';
+import type { DataFileName } from './paths.ts';
+
+/** A writer's hold on a partition: where its files go, and how they are committed. One for each guarantee. */
+export interface Hold {
+  /** The last offset that is settled; null as long as the store knows of none. */
+  readonly end: number | null;
+  /** Where the `k`-th temporary file goes. */
+  temporaryPath(k: number): string;
+  /** The name of a data file in its folder, never used twice. */
+  fileName(file: Omit<DataFileName, 'number'>): string;
+  /**
+   * Commits: once it settles, everything up to `plan.end` is in the store for good. If it throws,
+   * the hold is over and `giveUp` says what becomes of its files.
+   */
+  commit(plan: CommitPlan, signal: AbortSignal): Promise<void>;
+  /** Ends the hold and removes what it can't have committed. Never throws. */
+  giveUp(signal: AbortSignal): Promise<void>;
+}
