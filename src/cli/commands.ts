@@ -6,6 +6,18 @@ import { doctor } from './doctor.ts';
 import { status } from './status.ts';
 import { tail } from './tail.ts';
 import { collect, load, up } from './up.ts';
+import { verify } from './verify.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [up, collect, load, status, tail, connectors, deadletters, doctor, config];
+export const commands: readonly Command[] = [
+  up,
+  collect,
+  load,
+  status,
+  tail,
+  connectors,
+  deadletters,
+  verify,
+  doctor,
+  config,
+];

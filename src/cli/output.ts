@@ -39,6 +39,11 @@ export class Output {
     this.line(printable(JSON.stringify(value)));
   }
 
+  /** Shows how far a long piece of work is, in place of what was shown before; '' ends it. For a terminal only. */
+  progress(text: string): void {
+    this.#streams.error(`\r\u001b[K${text}`);
+  }
+
   note(text: string): void {
     this.#streams.error(`${text}\n`);
   }

@@ -59,7 +59,8 @@ export async function refuseOwned(store: FileStore, signal: AbortSignal): Promis
   );
 }
 
-async function readOwner(store: FileStore, signal: AbortSignal): Promise<Owner | undefined> {
+/** Whose folder it is; undefined if nobody has taken it. */
+export async function readOwner(store: FileStore, signal: AbortSignal): Promise<Owner | undefined> {
   try {
     const content = await readWhole(store, OWNER, OWNER_MAX_BYTES, signal);
     return JSON.parse(content.toString('utf8')) as Owner;

@@ -63,11 +63,22 @@ export interface DataFileName {
  * it is not known yet. The manifest tells it.
  */
 export function dataFileName(chain: ChainIdentity, file: DataFileName): string {
-  const topic = escaped(chain.topic, TOPIC_CHARACTERS);
-  const ids = [chain.topicId, chain.connector].map((id) => escaped(id, SHORT_ID_CHARACTERS));
   const time = file.window === undefined ? [] : [basicTime(file.window)];
-  const parts = [topic, ...ids, chain.partition, ...time, padded(file.first), file.number, file.index];
+  const parts = [dataFileChain(chain), ...time, padded(file.first), file.number, file.index];
   return `${parts.join('+')}${file.extension}`;
+}
+
+/** How the names of a chain's data files begin. */
+export function dataFileChain(chain: ChainIdentity): string {
+  const ids = [chain.topicId, chain.connector].map((id) => escaped(id, SHORT_ID_CHARACTERS));
+  return [escaped(chain.topic, TOPIC_CHARACTERS), ...ids, chain.partition].join('+');
+}
+
+/** What the name of a data file tells; undefined for another name. `chain` is as {@link dataFileChain} makes it. */
+export function parseDataFileName(name: string): { chain: string; first: number; number: number } | undefined {
+  const [, chain, first, number] =
+    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)\+\d+\./.exec(name) ?? [];
+  return chain === undefined ? undefined : { chain, first: Number(first), number: Number(number) };
 }
 
 /**
@@ -82,8 +93,19 @@ export function plainFileName(
 ): string {
   const time = file.window === undefined ? [] : [basicTime(file.window)];
   const id = hold.replaceAll('-', '').slice(0, HOLD_CHARACTERS);
-  const parts = [escaped(topic, TOPIC_CHARACTERS), partition, ...time, padded(file.first), id];
+  const parts = [plainFileChain({ topic, partition }), ...time, padded(file.first), id];
   return `${parts.join('-')}${file.extension}`;
+}
+
+/** How the names of a partition's files begin that no manifest commits. */
+export function plainFileChain({ topic, partition }: Pick<ChainIdentity, 'topic' | 'partition'>): string {
+  return `${escaped(topic, TOPIC_CHARACTERS)}-${partition}`;
+}
+
+/** What such a name tells; undefined for another name. `chain` is as {@link plainFileChain} makes it. */
+export function parsePlainFileName(name: string): { chain: string; first: number } | undefined {
+  const [, chain, first] = /^([^+]+-\d+?)(?:-\d{8}T\d{6}Z)?-(\d{20})-[0-9a-f]{12}\./.exec(name) ?? [];
+  return chain === undefined ? undefined : { chain, first: Number(first) };
 }
 
 /** A time in UTC without the colons that HDFS forbids: `20261122T121000Z`. */

@@ -16,7 +16,11 @@ export async function* listDataFiles(store: FileStore, signal: AbortSignal, fold
 }
 
 /** The records of a data file, each its JSON text, whatever the format and the compression. */
-export async function* readDataFile(store: FileStore, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* readDataFile(
+  store: Pick<FileStore, 'read'>,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   if (path.endsWith(PARQUET_EXTENSION)) {
     const { readParquetEvents } = await import('./formats/parquet/read.ts');
     // A reader of Parquet begins at the end; files are as long as `roll.bytes` at most.
@@ -41,7 +45,7 @@ export async function* readBack(store: FileStore, signal: AbortSignal): AsyncGen
   for await (const path of listDataFiles(store, signal)) yield* readDataFile(store, path, signal);
 }
 
-function decompressed(store: FileStore, path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+function decompressed(store: Pick<FileStore, 'read'>, path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
   const content = store.read(path, signal);
   const decompressor = decompressorFor(path);
   // A failure ends the decompressor with that error, which the reader of it then meets.

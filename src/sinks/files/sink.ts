@@ -92,7 +92,7 @@ class FilesSink implements Sink {
     const recreated = await this.#isRecreated(chain, signal);
     const assignment = await chain.assign((newest) => this.#check(chain, newest, committed, recreated), signal);
     try {
-      await this.#checkBounds(partition, assignment, signal);
+      await this.#checkBounds(partition, assignment, recreated, signal);
     } catch (error) {
       await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
       throw error;
@@ -128,7 +128,8 @@ class FilesSink implements Sink {
 
   /** Whether another topic of the same name was loaded before, and this one never. */
   async #isRecreated(chain: Chain, signal: AbortSignal): Promise<boolean> {
-    if ((await chain.numbers(signal)).length > 0) return false;
+    const newest = await chain.newest(signal);
+    if (newest && newest.end !== null) return false;
     const mine = parseChainName(chainName(chain.identity));
     for (const { name } of await this.#store.list(`${WORK}/commits`, signal)) {
       const other = parseChainName(name);
@@ -141,9 +142,14 @@ class FilesSink implements Sink {
   }
 
   /** Whether the log still has, and already has, what comes next. */
-  async #checkBounds(at: TopicPartition, assignment: Assignment, signal: AbortSignal): Promise<void> {
-    if (assignment.end === null) return;
-    const next = assignment.end + 1;
+  async #checkBounds(
+    at: TopicPartition,
+    assignment: Assignment,
+    recreated: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (assignment.end === null && !recreated) return;
+    const next = (assignment.end ?? -1) + 1;
     const bounds = (await this.#context.admin.offsets(at.topic)).find(({ partition }) => partition === at.partition);
     if (!bounds) throw filesErrors.FILES_TOPIC_UNKNOWN(`the log has no partition ${at.topic}-${at.partition}`);
     const { startOffset, endOffset } = bounds;
@@ -151,6 +157,12 @@ class FilesSink implements Sink {
       throw filesErrors.FILES_AHEAD_OF_LOG(
         `${at.topic}-${at.partition} is loaded up to offset ${next}, but the log ends at ${endOffset}`,
       );
+    }
+    if (assignment.end === null) {
+      // The group's position is one in the old topic. From here on the store's own counts.
+      this.#context.logger.error({ topic: at.topic }, 'the topic was made anew; it is loaded from its beginning');
+      await assignment.commit({ kind: 'gap', resume: 0, end: startOffset - 1, refused: 0, files: [] }, signal);
+      return;
     }
     if (next >= startOffset) return;
     const missing = `the records ${next} to ${startOffset - 1} of ${at.topic}-${at.partition} left the log before they were loaded`;

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { LoadedConfiguration } from '../app/configuration.ts';
+import { eventTopics } from '../app/configuration.ts';
+import { configuredPartitions } from '../app/topics.ts';
+import type { OpenLog } from '../log/open.ts';
+import { openLog } from '../log/open.ts';
+import { storeOf } from '../sinks/files/stores/choose.ts';
+import { verifyFiles } from '../sinks/files/verify/verify.ts';
+import type { PartitionFindings } from '../sinks/verification.ts';
+import { isSound } from '../sinks/verification.ts';
+import type { Command } from './command.ts';
+import { cliErrors, EXIT } from './command.ts';
+import type { Output } from './output.ts';
+
+/** How often the progress bar is drawn, in milliseconds. */
+const DRAW_MS = 100;
+const BAR_CELLS = 30;
+const SUMS = ['records', 'deadLettered', 'stored', 'lost', 'doubled', 'unexpected', 'corrupt'] as const;
+type Sums = Record<(typeof SUMS)[number], number>;
+
+export const verify: Command = {
+  name: 'verify',
+  summary: 'Compare what a connector has stored with the log, record by record',
+  positionals: 'CONNECTOR',
+  mostPositionals: 1,
+  details:
+    'Over what the log still holds, up to where the store says it is loaded; dead letters are counted apart. ' +
+    'With the embedded log, stop the program first. Exit code 0 only if nothing is lost, doubled, unexpected or corrupt.',
+  async run({ positionals: [name], output, signal, loadValid }) {
+    if (name === undefined) throw cliErrors.USAGE('verify needs the name of a connector.');
+    const loaded = loadValid();
+    const { configuration } = loaded;
+    const connector = Object.hasOwn(configuration.connectors, name) ? configuration.connectors[name] : undefined;
+    if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
+    if (!connector.files) throw cliErrors.USAGE(`verify knows connectors that load into files, and ${name} does not.`);
+    const log = await openForReading(loaded);
+    try {
+      const store = storeOf(connector.files, path.resolve(configuration.data));
+      await store.open(signal);
+      const topics = connector.topics ?? eventTopics(configuration).map((topic) => topic.name);
+      const onProgress = progressBar(output);
+      const { guarantee } = connector.files;
+      const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
+      return report(output, partitions);
+    } finally {
+      await log.close();
+    }
+  },
+};
+
+async function openForReading({ configuration }: LoadedConfiguration): Promise<OpenLog> {
+  const { data, log: config, logging } = configuration;
+  const directory = path.resolve(data, 'log');
+  if (config.embedded && !existsSync(directory)) throw cliErrors.NOT_REACHABLE(`${path.resolve(data)} holds no log.`);
+  return openLog({
+    config,
+    directory,
+    partitions: configuredPartitions(configuration),
+    logging: { ...logging, level: 'error' },
+  });
+}
+
+function report(output: Output, partitions: readonly PartitionFindings[]): number {
+  const total = Object.fromEntries(
+    SUMS.map((name) => [name, partitions.reduce((sum, one) => sum + one[name], 0)]),
+  ) as Sums;
+  const sound = partitions.every(isSound);
+  if (output.json) output.value({ sound, total, partitions });
+  else {
+    const heads = [
+      'partition',
+      'offsets',
+      'records',
+      'dead letters',
+      'stored',
+      'lost',
+      'doubled',
+      'unexpected',
+      'corrupt',
+    ];
+    const cells = (sums: Sums) => SUMS.map((name) => String(sums[name]));
+    const rows = partitions.map((one) => [`${one.topic}-${one.partition}`, `${one.from}–${one.to}`, ...cells(one)]);
+    output.table(heads, [...rows, ['all', '', ...cells(total)]]);
+    output.line();
+    if (sound) output.line(output.style('green', 'Nothing is lost, doubled, unexpected or corrupt.'));
+    else output.line(output.style('red', 'The store is not what the log says.'));
+  }
+  return sound ? EXIT.good : EXIT.failed;
+}
+
+/** Draws on a terminal; nothing elsewhere. */
+function progressBar(output: Output): (done: number, all: number) => void {
+  if (!output.isTerminal || output.json) return () => {};
+  let drawn = 0;
+  return (done, all) => {
+    const now = performance.now();
+    if (now - drawn < DRAW_MS && done < all) return;
+    drawn = now;
+    const filled = Math.round((BAR_CELLS * done) / Math.max(all, 1));
+    output.progress(
+      done < all ? `[${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}] ${done} of ${all} records` : '',
+    );
+  };
+}

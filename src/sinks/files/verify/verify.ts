@@ -1,0 +1,293 @@
+import { crc32 } from 'node:zlib';
+import { deadLetterTopic, fromDeadLetter, replayTopic } from '../../../log/dead-letter.ts';
+import type { Log, LogRecord, TopicPartition } from '../../../log/log.ts';
+import { partitionName } from '../../../log/log.ts';
+import { systemClock } from '../../../support/clock.ts';
+import { silentLogger } from '../../../support/logger.ts';
+import type { PartitionFindings, VerifyProgress } from '../../verification.ts';
+import { Chain } from '../chain.ts';
+import type { FilesConfig } from '../config.ts';
+import type { ManifestFile } from '../manifest.ts';
+import { readOwner } from '../owner.ts';
+import type { ChainIdentity } from '../paths.ts';
+import { dataFileChain, parseDataFileName, parsePlainFileName, plainFileChain } from '../paths.ts';
+import { listDataFiles, readDataFile } from '../read-files.ts';
+import type { FileStore } from '../stores/file-store.ts';
+import { MultisetDifference, MultisetSum } from './multiset.ts';
+
+export interface VerifyFilesOptions {
+  readonly log: Log;
+  /** Opened. */
+  readonly store: FileStore;
+  readonly connector: string;
+  readonly topics: readonly string[];
+  readonly guarantee: FilesConfig['guarantee'];
+  readonly onProgress?: VerifyProgress;
+  readonly signal: AbortSignal;
+}
+
+/** A data file by its name. */
+interface DataFilePlace {
+  readonly path: string;
+  readonly first: number;
+}
+
+/** The files of one commit, which hold all records from its first offset to that of the next commit. */
+interface CommitFiles {
+  readonly first: number;
+  readonly files: readonly DataFilePlace[];
+}
+
+/**
+ * Compares the files of a connector with the log, partition by partition and commit by commit: the
+ * files of a commit must hold the records of its offsets, each once, whatever file it is in.
+ *
+ * Where records may stand twice no manifest says what belongs to what: then all files of a
+ * partition are compared at once, up to the position of the consumer group.
+ *
+ * Memory goes by the names of the files and the number of dead letters, not by the records, unless
+ * a commit differs: then it goes by the records of that commit.
+ */
+export async function verifyFiles(options: VerifyFilesOptions): Promise<PartitionFindings[]> {
+  const { log, store, connector, signal } = options;
+  const owner = await readOwner(store, signal);
+  const topics = [...options.topics, replayTopic(connector)];
+  const described = (await log.admin.topics()).filter(({ name }) => topics.includes(name));
+  const identities = described.flatMap(({ name: topic, id: topicId, partitions }) =>
+    Array.from({ length: partitions }, (_, partition) => ({ connector: owner?.id ?? '', topic, topicId, partition })),
+  );
+  const isPlain = options.guarantee === 'at-least-once';
+  const commits = await (isPlain ? filesByPartition(store, signal) : commitsByChain(store, signal));
+  const chainOf = isPlain ? plainFileChain : dataFileChain;
+  const deadLetters = await deadLetterOffsets(log, connector);
+  const plans = [];
+  for (const identity of identities) plans.push(await (isPlain ? plainPlanOf : planOf)(options, identity));
+  const all = plans.reduce((sum, { from, to }) => sum + to - from, 0);
+  let done = 0;
+  const findings: PartitionFindings[] = [];
+  for (const plan of plans) {
+    const { identity } = plan;
+    const verification = new PartitionVerification(
+      options,
+      plan,
+      deadLetters.get(partitionName(identity)) ?? NONE,
+      () => options.onProgress?.(++done, all),
+    );
+    findings.push(await verification.run(commits.get(chainOf(identity)) ?? []));
+  }
+  return findings;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+interface PartitionPlan {
+  readonly identity: ChainIdentity;
+  /** Log and store are compared from here to before there. */
+  readonly from: number;
+  readonly to: number;
+  /** What newer manifests say of files, by final path; older manifests are gone. */
+  readonly committed: ReadonlyMap<string, ManifestFile>;
+  /** Before there, records of the log may stand in the store already. */
+  readonly end: number;
+}
+
+async function planOf({ log, store, signal }: VerifyFilesOptions, identity: ChainIdentity): Promise<PartitionPlan> {
+  const { topic, partition } = identity;
+  const chain = new Chain(store, identity, { clock: systemClock, logger: silentLogger, newId: () => '' });
+  const bounds = (await log.admin.offsets(topic)).find((of) => of.partition === partition);
+  const from = bounds?.startOffset ?? 0;
+  const newest = await chain.newest(signal);
+  const to = Math.max(from, (newest?.end ?? -1) + 1);
+  const committed = new Map<string, ManifestFile>();
+  for (const number of await chain.numbers(signal)) {
+    const manifest = await chain.manifest(number, signal);
+    for (const file of manifest?.files ?? []) committed.set(file.final, file);
+  }
+  return { identity, from, to, committed, end: to };
+}
+
+async function plainPlanOf({ log, connector }: VerifyFilesOptions, identity: ChainIdentity): Promise<PartitionPlan> {
+  const { topic, partition } = identity;
+  const bounds = (await log.admin.offsets(topic)).find((of) => of.partition === partition);
+  const positions = await log.admin.committed(`connect-${connector}`);
+  const position = positions.find((of) => of.topic === topic && of.partition === partition)?.offset ?? 0;
+  const from = bounds?.startOffset ?? 0;
+  return { identity, from, to: Math.max(from, position), committed: new Map(), end: bounds?.endOffset ?? 0 };
+}
+
+/** All data files by chain, as commits in the order of their offsets. */
+async function commitsByChain(store: FileStore, signal: AbortSignal): Promise<Map<string, CommitFiles[]>> {
+  const chains = new Map<string, Map<number, DataFilePlace[]>>();
+  for await (const path of listDataFiles(store, signal)) {
+    const name = parseDataFileName(path.slice(path.lastIndexOf('/') + 1));
+    if (!name) continue;
+    const numbers = chains.get(name.chain) ?? new Map<number, DataFilePlace[]>();
+    chains.set(name.chain, numbers);
+    const files = numbers.get(name.number) ?? [];
+    numbers.set(name.number, files);
+    files.push({ path, first: name.first });
+  }
+  const sorted = [...chains].map(([chain, numbers]) => {
+    const commits = [...numbers.values()].map((files) => ({
+      files,
+      first: Math.min(...files.map(({ first }) => first)),
+    }));
+    return [chain, commits.sort((a, b) => a.first - b.first)] as const;
+  });
+  return new Map(sorted);
+}
+
+/** All data files without manifests, by partition: as if they were of one commit. */
+async function filesByPartition(store: FileStore, signal: AbortSignal): Promise<Map<string, CommitFiles[]>> {
+  const partitions = new Map<string, DataFilePlace[]>();
+  for await (const path of listDataFiles(store, signal)) {
+    const name = parsePlainFileName(path.slice(path.lastIndexOf('/') + 1));
+    if (!name) continue;
+    const files = partitions.get(name.chain) ?? [];
+    partitions.set(name.chain, files);
+    files.push({ path, first: name.first });
+  }
+  return new Map([...partitions].map(([chain, files]) => [chain, [{ files, first: 0 }]]));
+}
+
+/** The offsets of records that the connector refused, by partition. */
+async function deadLetterOffsets(log: Log, connector: string): Promise<Map<string, Set<number>>> {
+  const topic = deadLetterTopic(connector);
+  const offsets = new Map<string, Set<number>>();
+  for (const { partition, startOffset, endOffset } of await log.admin.offsets(topic)) {
+    for await (const record of recordsOf(log, { topic, partition }, startOffset, endOffset)) {
+      const { source } = fromDeadLetter(record).context;
+      if (!source) continue;
+      const of = offsets.get(partitionName(source)) ?? new Set<number>();
+      offsets.set(partitionName(source), of.add(source.offset));
+    }
+  }
+  return offsets;
+}
+
+async function* recordsOf(log: Log, at: TopicPartition, from: number, to: number): AsyncGenerator<LogRecord> {
+  for (let offset = from; offset < to; ) {
+    const { records } = await log.read({ ...at, offset });
+    const last = records.at(-1);
+    if (!last) return;
+    for (const record of records) if (record.offset >= from && record.offset < to) yield record;
+    offset = last.offset + 1;
+  }
+}
+
+class PartitionVerification {
+  readonly #options: VerifyFilesOptions;
+  readonly #plan: PartitionPlan;
+  readonly #deadLetters: ReadonlySet<number>;
+  readonly #compared: () => void;
+  readonly #found = { records: 0, deadLettered: 0, stored: 0, lost: 0, doubled: 0, unexpected: 0, corrupt: 0 };
+
+  constructor(
+    options: VerifyFilesOptions,
+    plan: PartitionPlan,
+    deadLetters: ReadonlySet<number>,
+    compared: () => void,
+  ) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#deadLetters = deadLetters;
+    this.#compared = compared;
+  }
+
+  async run(commits: readonly CommitFiles[]): Promise<PartitionFindings> {
+    const { identity, from, to, committed } = this.#plan;
+    const [earliest] = commits;
+    // Records before the first file: of dead letters only, or lost.
+    await this.#compare(from, Math.min(to, earliest?.first ?? to), []);
+    for (const [index, { first, files }] of commits.entries()) {
+      const end = Math.min(commits[index + 1]?.first ?? to, to);
+      // Committed since we began, or gone from the log.
+      if (first >= to || end <= from) continue;
+      await this.#compare(first, end, files);
+    }
+    const standing = new Set(commits.flatMap(({ files }) => files.map(({ path }) => path)));
+    for (const [path, file] of committed) {
+      if (file.last >= from && file.last < to && !standing.has(path)) this.#found.corrupt++;
+    }
+    const { topic, partition } = identity;
+    return { topic, partition, from, to, ...this.#found };
+  }
+
+  /** Compares the records from `first` to before `end` with files that should hold them. */
+  async #compare(first: number, end: number, files: readonly DataFilePlace[]): Promise<void> {
+    const [logged, stored] = [new MultisetSum(), new MultisetSum()];
+    for await (const { value } of this.#logged(first, end, true)) logged.add(value);
+    const readable: DataFilePlace[] = [];
+    for (const file of files) {
+      const sum = await this.#sumOf(file);
+      if (!sum) continue;
+      readable.push(file);
+      stored.merge(sum);
+    }
+    this.#found.stored += stored.count;
+    if (logged.equals(stored)) return;
+    const difference = new MultisetDifference();
+    for await (const { value } of this.#logged(first, end, false)) difference.addLogged(value);
+    for (const { path } of readable) {
+      for await (const value of readDataFile(this.#options.store, path, this.#options.signal)) {
+        difference.addStored(value);
+      }
+    }
+    for await (const { value } of this.#logged(end, this.#plan.end, false)) difference.addLater(value);
+    const { lost, doubled, unexpected } = difference.findings;
+    this.#found.lost += lost;
+    // What the log dropped in mid-commit can't be told from what was never there.
+    if (first < this.#plan.from) return;
+    this.#found.doubled += doubled;
+    this.#found.unexpected += unexpected;
+  }
+
+  /** Records of the log that the store should have. */
+  async *#logged(first: number, end: number, counted: boolean): AsyncGenerator<LogRecord> {
+    const { log, signal } = this.#options;
+    const from = Math.max(first, this.#plan.from);
+    for await (const record of recordsOf(log, this.#plan.identity, from, end)) {
+      signal.throwIfAborted();
+      const isRefused = this.#deadLetters.has(record.offset);
+      if (counted) {
+        this.#found.records++;
+        if (isRefused) this.#found.deadLettered++;
+        this.#compared();
+      }
+      if (!isRefused) yield record;
+    }
+  }
+
+  /** The records of a file; undefined if it can't be read to its end. A file that is not what was committed counts as corrupt. */
+  async #sumOf({ path }: DataFilePlace): Promise<MultisetSum | undefined> {
+    const { store, signal } = this.#options;
+    const sum = new MultisetSum();
+    let [length, checksum] = [0, 0];
+    const read: FileStore['read'] = async function* (file, signal) {
+      for await (const chunk of store.read(file, signal)) {
+        length += chunk.length;
+        checksum = crc32(chunk, checksum);
+        yield chunk;
+      }
+    };
+    const isWhole = await (async () => {
+      try {
+        for await (const value of readDataFile({ read }, path, signal)) sum.add(value);
+        return true;
+      } catch (error) {
+        if (isTrouble(error)) throw error;
+        return false;
+      }
+    })();
+    const file = this.#plan.committed.get(path);
+    const isCommitted = !file || (file.length === length && file.checksum === checksum && file.records === sum.count);
+    if (!isWhole || !isCommitted) this.#found.corrupt++;
+    return isWhole ? sum : undefined;
+  }
+}
+
+/** Whether the store, and not the file, is to blame. */
+function isTrouble(error: unknown): boolean {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return name === 'AbortError' || (typeof code === 'string' && code.startsWith('FILES_') && code !== 'FILES_GONE');
+}
