@@ -276,6 +276,18 @@ test('a topic made anew stops, or is loaded beside the old one', async (t) => {
   assert.equal((await fixture.files()).length, 2);
 });
 
+test('of a topic made anew nothing is skipped, though the group still has its position in the old one', async (t) => {
+  const fixture = new Fixture(t);
+  await fixture.load(0, 3);
+  fixture.admin.descriptions = [{ name: PARTITION.topic, id: 'topic-2', partitions: 2 }];
+  fixture.admin.committed = async () => [{ ...PARTITION, offset: 3 }];
+  for (let start = 0; start < 2; start++) {
+    const writer = await fixture.writer({ gaps: 'record' });
+    assert.equal(writer.resumeOffset(), 0);
+    await writer.abandon();
+  }
+});
+
 test('two sinks on one partition: the older one is over, and nothing is stored twice', async (t) => {
   const fixture = new Fixture(t);
   const older = await fixture.writer();
