@@ -17,8 +17,8 @@ export const hdfsStoreConfig = section(
     ),
     path: text({
       description: 'Folder of the files, made if it is missing',
-      pattern: '^(/[^:/\\u0000-\\u001f]{1,255}){1,50}$',
-      form: 'an absolute path without ":"',
+      pattern: '^(/(?!\\.{1,2}(/|$))[^:/\\u0000-\\u001f]{1,255}){1,50}$',
+      form: 'an absolute path without ":", "." and ".."',
     }),
     user: optional(
       text({
