@@ -27,11 +27,13 @@ export class RemoteException extends Error {
 
   /** In a highly available pair it hides in the message of another exception. */
   get isSafeMode(): boolean {
-    return this.exception === 'SafeModeException' || /safe ?mode/i.test(this.message);
+    if (this.exception === 'SafeModeException') return true;
+    return this.exception === 'RetriableException' && /safe ?mode/i.test(this.message);
   }
 
+  /** A bare 404 is not one: a gateway that has lost its way knows nothing of files. */
   get isNotFound(): boolean {
-    return this.exception === 'FileNotFoundException' || (this.exception === '' && this.status === 404);
+    return this.exception === 'FileNotFoundException';
   }
 }
 
@@ -50,23 +52,25 @@ export function remoteException({ status, body }: HttpAnswer): RemoteException {
 const UNAUTHENTICATED = 401;
 
 /** By the name of the exception; what is not here may pass by itself. */
-const MEANINGS: Readonly<Record<string, keyof typeof filesErrors>> = {
-  AccessControlException: 'FILES_NOT_PERMITTED',
-  AuthorizationException: 'FILES_NOT_PERMITTED',
-  SecurityException: 'FILES_HDFS_USER',
-  AuthenticationException: 'FILES_HDFS_USER',
-  InvalidToken: 'FILES_HDFS_USER',
-  NSQuotaExceededException: 'FILES_HDFS_QUOTA',
-  DSQuotaExceededException: 'FILES_HDFS_QUOTA',
-  QuotaByStorageTypeExceededException: 'FILES_HDFS_QUOTA',
-  QuotaExceededException: 'FILES_HDFS_QUOTA',
-  InvalidPathException: 'FILES_HDFS_REFUSED',
-  IllegalArgumentException: 'FILES_HDFS_REFUSED',
-  UnsupportedOperationException: 'FILES_HDFS_REFUSED',
-  PathIsNotDirectoryException: 'FILES_HDFS_REFUSED',
-  ParentNotDirectoryException: 'FILES_HDFS_REFUSED',
-  FileNotFoundException: 'FILES_GONE',
-};
+const MEANINGS = new Map<string, keyof typeof filesErrors>(
+  Object.entries({
+    AccessControlException: 'FILES_NOT_PERMITTED',
+    AuthorizationException: 'FILES_NOT_PERMITTED',
+    SecurityException: 'FILES_HDFS_USER',
+    AuthenticationException: 'FILES_HDFS_USER',
+    InvalidToken: 'FILES_HDFS_USER',
+    NSQuotaExceededException: 'FILES_HDFS_QUOTA',
+    DSQuotaExceededException: 'FILES_HDFS_QUOTA',
+    QuotaByStorageTypeExceededException: 'FILES_HDFS_QUOTA',
+    QuotaExceededException: 'FILES_HDFS_QUOTA',
+    InvalidPathException: 'FILES_HDFS_REFUSED',
+    IllegalArgumentException: 'FILES_HDFS_REFUSED',
+    UnsupportedOperationException: 'FILES_HDFS_REFUSED',
+    PathIsNotDirectoryException: 'FILES_HDFS_REFUSED',
+    ParentNotDirectoryException: 'FILES_HDFS_REFUSED',
+    FileNotFoundException: 'FILES_GONE',
+  } as const),
+);
 
 /** How HDFS says that no DataNode takes a block, in the message of a plain IOException. */
 const NO_DATANODE = /could only be written to 0 of the|Failed to find datanode|could only be replicated to 0 nodes/;
@@ -78,7 +82,7 @@ export function codedError(what: string, error: RemoteException): MillraceError 
   if (error.isSafeMode) return filesErrors.FILES_HDFS_SAFE_MODE(message, { cause: error });
   if (error.isStandby) return filesErrors.FILES_HDFS_STANDBY(message, { cause: error });
   if (NO_DATANODE.test(error.message)) return filesErrors.FILES_HDFS_NO_DATANODE(message, { cause: error });
-  const code = MEANINGS[error.exception] ?? 'FILES_STORE_UNAVAILABLE';
+  const code = MEANINGS.get(error.exception) ?? 'FILES_STORE_UNAVAILABLE';
   return filesErrors[code](message, { cause: error });
 }
 

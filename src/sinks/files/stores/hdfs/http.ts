@@ -9,13 +9,15 @@ import https from 'node:https';
 
 /** Longest answer that is taken into memory: a page of a listing has a thousand entries of some 350 bytes. */
 const MAX_ANSWER_BYTES = 16 << 20;
-/** Connections to one host: files are closed side by side, each in a request of its own. */
-const MAX_CONNECTIONS = 64;
+/** Idle connections that are kept to one host. Those in use are not bounded here: each open file has one. */
+const MAX_IDLE_CONNECTIONS = 64;
+const LATE = 'there was no answer in time';
+const AGENT = { keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS } as const;
 
 export interface HttpOptions {
   /** The authorities to trust, in PEM. */
   readonly ca?: string;
-  /** Longest silence, in milliseconds. */
+  /** Longest time for a question with its answer, and longest silence in a download, in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -41,19 +43,25 @@ export class NotSent extends Error {
 /** Connections that are kept, to NameNodes and DataNodes. */
 export class HttpClient {
   readonly #deadlineMs: number;
-  readonly #plain = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  readonly #plain = new http.Agent(AGENT);
   readonly #secure: https.Agent;
 
   constructor({ ca, deadlineMs }: HttpOptions) {
     this.#deadlineMs = deadlineMs;
-    this.#secure = new https.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, ...(ca ? { ca } : {}) });
+    this.#secure = new https.Agent({ ...AGENT, ...(ca ? { ca } : {}) });
   }
 
   /** Asks, and takes the whole answer. Rejects with {@link NotSent} where that is certain. */
   async ask(request: HttpRequest): Promise<HttpAnswer> {
     const sent = this.#start(request, 0);
-    sent.end();
-    return whole(await this.#answerOf(sent));
+    // Silence alone is no measure: an answer can drip for ever.
+    const timer = setTimeout(() => sent.destroy(new Error(LATE)), this.#deadlineMs);
+    try {
+      sent.end();
+      return await whole(await this.#answerOf(sent));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Asks, and gives out the answer's body as it comes if it is good (2xx), else whole. */
@@ -89,7 +97,7 @@ export class HttpClient {
   }
 
   async #answerOf(sent: ClientRequest): Promise<IncomingMessage> {
-    sent.on('timeout', () => sent.destroy(new Error('there was no answer in time')));
+    sent.on('timeout', () => sent.destroy(new Error(LATE)));
     try {
       const [answer] = (await once(sent, 'response')) as [IncomingMessage];
       return answer;
@@ -105,6 +113,7 @@ export class Upload {
   readonly #deadlineMs: number;
   readonly #answered: Promise<HttpAnswer>;
   #early: HttpAnswer | undefined;
+  #failure: Error | undefined;
 
   constructor(request: ClientRequest, deadlineMs: number) {
     this.#request = request;
@@ -116,7 +125,9 @@ export class Upload {
       (answer) => {
         this.#early = answer;
       },
-      () => {},
+      (error: Error) => {
+        this.#failure = error;
+      },
     );
     request.flushHeaders();
   }
@@ -126,11 +137,19 @@ export class Upload {
     return this.#early;
   }
 
-  /** Settles when the bytes have been handed to the system, and may be reused. */
+  /** What ended the request without an answer. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Settles when the bytes have been handed to the system, and may be reused. An early answer is a failure. */
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#request.write(chunk, (error) => (error ? reject(error) : resolve()));
-    await this.#inTime(promise, signal);
+    const refused = this.#answered.then(() => {
+      throw new Error('the server takes no more');
+    });
+    await this.#inTime(Promise.race([promise, refused]), signal);
   }
 
   /** Ends the body, and settles with the answer. */

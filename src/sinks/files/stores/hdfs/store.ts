@@ -10,8 +10,7 @@ import { WebHdfs } from './webhdfs.ts';
 
 /** Renames under way at once: the NameNode does them one after another. */
 const MOST_RENAMES = 16;
-/** How often a file is looked for that a DataNode is just about to make, and the pauses between. */
-const LOOKS = 200;
+/** The pause before a file is looked for again that a DataNode is just about to make. */
 const LOOK_MS = 10;
 /** How long the end of an unwanted file may take. */
 const DISCARD_MS = 3_000;
@@ -50,7 +49,7 @@ export class HdfsFileStore implements FileStore {
   async stage(paths: FilePaths, signal: AbortSignal): Promise<StagedFile> {
     signal.throwIfAborted();
     this.#resolve(paths.final);
-    return new HdfsStagedFile(this.#opened, paths, this.#resolve(paths.temporary));
+    return new HdfsStagedFile(this.#opened, paths, this.#resolve(paths.temporary), this.#config.deadline);
   }
 
   async makeDirectories(directories: readonly string[], signal: AbortSignal): Promise<void> {
@@ -165,16 +164,18 @@ class HdfsStagedFile implements StagedFile {
   readonly #client: WebHdfs;
   readonly #paths: FilePaths;
   readonly #file: string;
+  readonly #deadlineMs: number;
   /** From the first bytes on: a file that waits for them need not be open. */
   #writing: Writing | undefined;
   #closed = false;
   #length = 0;
   #checksum = 0;
 
-  constructor(client: WebHdfs, paths: FilePaths, file: string) {
+  constructor(client: WebHdfs, paths: FilePaths, file: string, deadlineMs: number) {
     this.#client = client;
     this.#paths = paths;
     this.#file = file;
+    this.#deadlineMs = deadlineMs;
   }
 
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -212,10 +213,11 @@ class HdfsStagedFile implements StagedFile {
     await this.#client.remove(this.#file, signal).catch(() => {});
   }
 
-  /** The DataNode makes the file when the request arrives there, which is not told. */
+  /** The DataNode makes the file when it gets to the request, which is not told; closes of other files can hold it up. */
   async #appeared(writing: Writing, signal: AbortSignal): Promise<FileStatus> {
-    for (let look = 1; look <= LOOKS; look++) {
-      writing.throwIfRefused();
+    const end = performance.now() + this.#deadlineMs;
+    while (performance.now() < end) {
+      writing.throwIfEnded(signal);
       const status = await this.#client.status(this.#file, signal);
       if (status) return status;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

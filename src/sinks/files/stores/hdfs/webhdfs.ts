@@ -213,13 +213,13 @@ export class WebHdfs {
   }
 
   async #ask(operation: Operation, signal: AbortSignal): Promise<HttpAnswer> {
-    return this.#ofActive(operation, signal, (answer) => isGood(answer.status));
+    return (await this.#ofActive(operation, signal, ({ status }) => isGood(status))).answer;
   }
 
   /** Asks a NameNode where to go with the data, and resolves to the request to make there. */
   async #redirected(operation: Operation, signal: AbortSignal): Promise<HttpRequest> {
-    const answer = await this.#ofActive(operation, signal, ({ status }) => status === TEMPORARY_REDIRECT);
-    const from = this.#nodes[this.#active]!;
+    const isRedirect = ({ status }: HttpAnswer) => status === TEMPORARY_REDIRECT;
+    const { answer, node: from } = await this.#ofActive(operation, signal, isRedirect);
     const to = URL.parse(answer.headers.location ?? '');
     if (!to) throw filesErrors.FILES_HDFS_REFUSED(`${describe(operation)}: the answer names no place for the data`);
     return {
@@ -237,11 +237,14 @@ export class WebHdfs {
     operation: Operation,
     signal: AbortSignal,
     isExpected: (answer: HttpAnswer) => boolean,
-  ): Promise<HttpAnswer> {
+  ): Promise<{ readonly answer: HttpAnswer; readonly node: URL }> {
     const what = describe(operation);
+    const first = this.#active;
     for (let tried = 1; ; tried++) {
       signal.throwIfAborted();
-      const node = this.#nodes[this.#active]!;
+      // Counted from where this operation began: others that fail over at the same time must not make it skip one.
+      const at = (first + tried - 1) % this.#nodes.length;
+      const node = this.#nodes[at]!;
       try {
         const url = this.#urlOf(node, operation);
         const answer = await this.#http.ask({
@@ -250,12 +253,12 @@ export class WebHdfs {
           headers: this.#headersFor(node, url),
           signal,
         });
-        if (isExpected(answer)) return answer;
-        throw remoteException(answer);
+        if (!isExpected(answer)) throw remoteException(answer);
+        this.#active = at;
+        return { answer, node };
       } catch (error) {
         const isElsewhere = error instanceof RemoteException ? error.isStandby : isRepeatable(error, operation.repeat);
         if (!isElsewhere || tried === this.#nodes.length) throw coded(what, error, signal);
-        this.#active = (this.#active + 1) % this.#nodes.length;
       }
     }
   }
@@ -309,26 +312,27 @@ export class Writing {
     this.#expected = expected;
   }
 
-  /** Throws if HDFS has refused the file already. */
-  throwIfRefused(): void {
-    const { early } = this.#upload;
+  /** Throws if HDFS has refused the file already, or the upload has failed. */
+  throwIfEnded(signal: AbortSignal): void {
+    const { early, failure } = this.#upload;
     if (early) throw codedError(this.#what, remoteException(early));
+    if (failure) throw coded(this.#what, failure, signal);
   }
 
   /** The bytes may be reused once it settles. */
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-    this.throwIfRefused();
+    this.throwIfEnded(signal);
     try {
       await this.#upload.write(chunk, signal);
     } catch (error) {
-      this.throwIfRefused();
+      this.throwIfEnded(signal);
       throw coded(this.#what, error, signal);
     }
   }
 
   /** Ends the content, and settles when HDFS has closed the file. */
   async end(signal: AbortSignal): Promise<void> {
-    this.throwIfRefused();
+    this.throwIfEnded(signal);
     try {
       const answer = await this.#upload.end(signal);
       if (answer.status !== this.#expected) throw remoteException(answer);
