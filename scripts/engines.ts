@@ -7,6 +7,7 @@ import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { toStandardError } from '../test/engines/maven.ts';
 import { isFree } from '../test/engines/ports.ts';
+import { startPostgres } from '../test/engines/postgres.ts';
 import { startS3 } from '../test/engines/s3.ts';
 import { EngineUnavailable } from '../test/engines/server-process.ts';
 
@@ -80,6 +81,18 @@ const ENGINES: Readonly<Record<string, Engine>> = {
           secretAccessKey: ${secretAccessKey}
 `,
         stop: () => s3.close(),
+      };
+    },
+  },
+  postgres: {
+    summary: 'PostgreSQL 18; Linux on x64 only, one server',
+    port: 5432,
+    start: async ({ port, nodes, directory }) => {
+      if (nodes !== 1) throw new Error('PostgreSQL runs as one server only');
+      const server = await startPostgres({ port, ...(directory === undefined ? {} : { directory }) });
+      return {
+        configuration: `# The database is at ${server.url}\n`,
+        stop: () => server.close(),
       };
     },
   },

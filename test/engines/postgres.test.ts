@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import pg from 'pg';
+import { orSkip } from './or-skip.ts';
+import { startPostgres } from './postgres.ts';
+
+const DEADLINE_MS = 10_000;
+
+async function ask(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: DEADLINE_MS,
+    query_timeout: DEADLINE_MS,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+test('PostgreSQL keeps what was committed when it is killed, and starts again', async (t) => {
+  const server = await orSkip(t, () => startPostgres());
+  if (!server) return;
+  t.after(() => server.close());
+  await ask(server.url, 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)');
+  await server.kill();
+  await assert.rejects(ask(server.url, 'SELECT 1'));
+  await server.start();
+  assert.deepEqual(await ask(server.url, 'SELECT n FROM kept'), [{ n: 1 }]);
+  await server.stop();
+  await server.start();
+  assert.deepEqual(await ask(server.url, 'SELECT n FROM kept'), [{ n: 1 }]);
+});
