@@ -65,8 +65,12 @@ export class SqliteWriter implements PartitionWriter {
   }
 
   async write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
+    signal.throwIfAborted();
     for (const record of records) {
-      if (record.offset < this.#expected()) continue;
+      if (record.offset < this.#expected()) {
+        this.#duplicates++;
+        continue;
+      }
       this.#waiting.push({ record, row: toRow(record, this.#place) });
       this.#waitingBytes += record.value.byteLength;
       if (this.#waiting.length >= BATCH_RECORDS || this.#waitingBytes >= BATCH_BYTES) await this.#commit(signal);
