@@ -25,11 +25,11 @@ export interface Postgres {
   readonly pid: number;
   /** Starts it again after an end, on the same data and port. */
   start(): Promise<void>;
-  /** SIGKILL to all its processes; resolves when the first of them is gone. */
+  /** SIGKILL to the first process; those of the connections see that it is gone and end. */
   kill(): Promise<void>;
   /** In order; the data stays. */
   stop(): Promise<void>;
-  /** SIGSTOP: nothing new is accepted or answered by the first process, and connections stay open. */
+  /** SIGSTOP to the first process: new connections get no answer; those there are go on. */
   freeze(): Promise<void>;
   /** SIGCONT. */
   thaw(): void;
