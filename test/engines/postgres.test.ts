@@ -22,7 +22,7 @@ async function ask(url: string, sql: string): Promise<unknown[]> {
 }
 
 test('PostgreSQL keeps what was committed when it is killed, and starts again', async (t) => {
-  const server = await orSkip(t, () => startPostgres());
+  const server = await orSkip(t, 'PostgreSQL', () => startPostgres());
   if (!server) return;
   t.after(() => server.close());
   await ask(server.url, 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)');
