@@ -65,8 +65,9 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     summary: 'an S3 server (versitygw 1.8); needs Go',
     port: 7070,
     start: async ({ port, directory }) => {
-      const s3 = await startS3({ port, ...(directory === undefined ? {} : { directory }) });
-      const { endpoint, bucket, accessKeyId, secretAccessKey } = s3;
+      const kept = directory === undefined ? {} : { directory, secretKey: 'millrace' };
+      const s3 = await startS3({ port, ...kept });
+      const bucket = await s3.makeBucket('events');
       return {
         configuration: `connectors:
   s3:
@@ -74,11 +75,11 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     files:
       store:
         s3:
-          endpoint: ${endpoint}
+          endpoint: ${s3.endpoint}
           pathStyle: true
           bucket: ${bucket}
-          accessKeyId: ${accessKeyId}
-          secretAccessKey: ${secretAccessKey}
+          accessKeyId: ${s3.accessKey}
+          secretAccessKey: "${s3.secretKey}"
 `,
         stop: () => s3.close(),
       };

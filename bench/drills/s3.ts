@@ -25,9 +25,10 @@ export function s3Drill(
 
 async function startUnderTest(): Promise<StoreUnderTest> {
   const s3 = await startS3();
-  const { endpoint, bucket, accessKeyId, secretAccessKey, server } = s3;
+  const { endpoint, accessKey: accessKeyId, secretKey: secretAccessKey } = s3;
+  const bucket = await s3.makeBucket('drill');
   // The server keeps objects as files, so they can be read by no code of ours or the SDK's.
-  const root = path.join(s3.directory, PREFIX);
+  const root = path.join(s3.data, bucket, PREFIX);
   return {
     store: {
       s3: { ...{ endpoint, bucket, accessKeyId, secretAccessKey }, pathStyle: true, prefix: PREFIX, deadline: '10s' },
@@ -39,21 +40,20 @@ async function startUnderTest(): Promise<StoreUnderTest> {
       const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')));
       return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id);
     },
-    // Markers of uploads, and where the server keeps the parts of those.
     temporaryFiles: async () => [
       ...globSync('_millrace/tmp/**/*.part', { cwd: root }),
-      ...globSync('.sgwtmp/multipart/**/1', { cwd: s3.directory }),
+      ...(await s3.contents(bucket)).uploads,
     ],
     disturbances: {
       server_killed: async () => {
-        await server.kill();
+        await s3.kill();
         await delay(AWAY_MS);
-        await server.start();
+        await s3.start();
       },
       server_frozen: async () => {
-        await server.freeze();
+        await s3.freeze();
         await delay(AWAY_MS);
-        server.thaw();
+        s3.thaw();
       },
     },
     close: () => s3.close(),

@@ -5,5 +5,5 @@ import { fileStoreContract } from './file-store.ts';
 
 fileStoreContract('s3', async (t) => {
   const server = await s3OrSkip(t);
-  return server && new S3FileStore(s3StoreConfigFor(server));
+  return server && new S3FileStore(await s3StoreConfigFor(server));
 });

@@ -6,5 +6,5 @@ import { filesHarness } from './sink-files.ts';
 
 sinkContract('files on S3', async (t) => {
   const server = await s3OrSkip(t);
-  return server && filesHarness(t, new S3FileStore(s3StoreConfigFor(server)), {});
+  return server && filesHarness(t, new S3FileStore(await s3StoreConfigFor(server)), {});
 });

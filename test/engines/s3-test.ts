@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { orSkip } from './or-skip.ts';
-import type { S3Server } from './s3.ts';
+import type { S3Options, S3Server } from './s3.ts';
 import { startS3 } from './s3.ts';
 
 /** One server a test file. */
@@ -21,10 +21,15 @@ export function s3Test(name: string, body: (server: S3Server, t: TestContext) =>
   });
 }
 
-/** The server for a test that is written without {@link s3Test}. */
-export function s3OrSkip(t: TestContext): Promise<S3Server | undefined> {
-  return orSkip(t, 'S3', () => {
-    shared ??= startS3();
-    return shared;
+/** The server for a test that is written without {@link s3Test}; one of its own if there are options. */
+export function s3OrSkip(t: TestContext, options?: S3Options): Promise<S3Server | undefined> {
+  return orSkip(t, 'S3', async () => {
+    if (!options) {
+      shared ??= startS3();
+      return shared;
+    }
+    const server = await startS3(options);
+    t.after(() => server.close());
+    return server;
   });
 }

@@ -1,95 +1,155 @@
-/** A real S3 server on this machine, versitygw over a folder, built from its Go module: no container, no installation. */
+/** A real S3 server on this machine, versitygw over a folder: no container, no installation but Go. */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { S3 } from '@aws-sdk/client-s3';
 import type { Progress } from './maven.ts';
 import { enginesDirectory, makeOnce, toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
 import { runJob, ServerProcess } from './server-process.ts';
 
-const VERSION = 'v1.8.0';
-const MODULE = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`;
-const BUILD_MS = 900_000;
-const ACCESS_KEY = 'millrace';
-const SECRET_KEY = 'not-a-secret-of-anyone';
-const BUCKET = 'events';
+const VERSION = '1.8.0';
+const MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`;
+/** Go fetches and compiles some two hundred packages. */
+const BUILD_MS = 600_000;
 const REGION = 'us-east-1';
 
 export interface S3Options {
   /** Keeps the data for a later start; else it ends with the server. */
   readonly directory?: string;
-  /** A free one if left out. */
+  /** Else a free one. */
   readonly port?: number;
+  /** Else a new one. */
+  readonly secretKey?: string;
   readonly progress?: Progress;
-  /** Words before the server, such as `taskset -c 1`. */
-  readonly before?: readonly string[];
 }
 
 export interface S3Server {
-  /** `http://127.0.0.1:PORT`. */
   readonly endpoint: string;
   readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** An empty bucket. */
-  readonly bucket: string;
-  /** Where the server keeps its objects, as files: to look at them from beside. */
-  readonly directory: string;
-  readonly server: ServerProcess;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Where the server keeps the objects of all buckets, as files. */
+  readonly data: string;
+  /** A client with all rights, to look at the server from beside. */
+  client(): Promise<S3>;
+  /** Makes a bucket, if it is not there, and says its name. */
+  makeBucket(name?: string): Promise<string>;
+  /** Every object and every open upload of a bucket, by key. */
+  contents(bucket: string): Promise<{ readonly objects: readonly string[]; readonly uploads: readonly string[] }>;
+  /** SIGKILL; a start afterwards finds the same data and port. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** SIGKILL and start. */
+  restart(): Promise<void>;
+  /** SIGSTOP: connections stay open, and nothing answers. */
+  freeze(): Promise<void>;
+  /** SIGCONT. */
+  thaw(): void;
+  /** Ends the server, and its data unless the directory is kept. */
   close(): Promise<void>;
 }
 
 /**
- * Starts the server (0.2 s; the very first start of a machine builds it, in two minutes or three).
- * Throws `EngineUnavailable` where Go is missing.
+ * Starts a server and resolves when it takes requests (0.3 s; the very first start of a machine
+ * builds it, in two to three minutes). Throws `EngineUnavailable` where Go is missing.
  */
 export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const program = await build(options.progress ?? toStandardError);
-  const own = options.directory ?? mkdtempSync(path.join(tmpdir(), 'millrace-s3-'));
-  const root = path.join(own, 'objects');
-  // A bucket is a folder.
-  mkdirSync(path.join(root, BUCKET), { recursive: true });
-  const [free = 0] = await freePorts(1);
-  const address = `127.0.0.1:${options.port ?? free}`;
-  const [first = 'env', ...before] = [...(options.before ?? []), 'env'];
+  const directory = options.directory ?? mkdtempSync(path.join(tmpdir(), 'millrace-s3-'));
+  const [data, own] = [path.join(directory, 'buckets'), path.join(directory, 'server')];
+  for (const folder of [data, own]) mkdirSync(folder, { recursive: true });
+  const [port = 0] = options.port === undefined ? await freePorts(1) : [options.port];
+  const endpoint = `http://127.0.0.1:${port}`;
+  const accessKey = 'millrace';
+  const secretKey = options.secretKey ?? randomBytes(16).toString('hex');
   const server = new ServerProcess({
     name: 'S3',
-    program: first,
+    program: 'env',
     words: [
-      ...before,
-      `ROOT_ACCESS_KEY=${ACCESS_KEY}`,
-      `ROOT_SECRET_KEY=${SECRET_KEY}`,
-      ...[program, '--port', address, '--region', REGION, 'posix', root],
+      `ROOT_ACCESS_KEY=${accessKey}`,
+      `ROOT_SECRET_KEY=${secretKey}`,
+      program,
+      ...['--port', `127.0.0.1:${port}`, '--region', REGION, '--keep-alive', 'posix', data],
     ],
     output: path.join(own, 'output.log'),
-    ready: /S3 service/i,
+    ready: /listening on/,
   });
-  await server.start();
+  const removeIfOurs = () => {
+    if (!options.directory) rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await server.start();
+  } catch (error) {
+    removeIfOurs();
+    throw error;
+  }
+
+  let made: Promise<S3> | undefined;
+  let buckets = 0;
+  const client = () => {
+    made ??= import('@aws-sdk/client-s3').then(({ S3 }) => {
+      const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
+      return new S3({ endpoint, region: REGION, forcePathStyle: true, credentials });
+    });
+    return made;
+  };
   return {
-    endpoint: `http://${address}`,
+    endpoint,
     region: REGION,
-    accessKeyId: ACCESS_KEY,
-    secretAccessKey: SECRET_KEY,
-    bucket: BUCKET,
-    directory: path.join(root, BUCKET),
-    server,
+    accessKey,
+    secretKey,
+    data,
+    client,
+    makeBucket: async (name = `bucket-${++buckets}`) => {
+      try {
+        await (await client()).createBucket({ Bucket: name });
+      } catch (error) {
+        // There already, where the directory is kept.
+        if ((error as Error).name !== 'BucketAlreadyOwnedByYou') throw error;
+      }
+      return name;
+    },
+    contents: async (bucket) => {
+      const s3 = await client();
+      const { Contents: objects = [] } = await s3.listObjectsV2({ Bucket: bucket });
+      const { Uploads: uploads = [] } = await s3.listMultipartUploads({ Bucket: bucket });
+      return { objects: objects.map(({ Key = '' }) => Key), uploads: uploads.map(({ Key = '' }) => Key) };
+    },
+    kill: () => server.kill(),
+    start: () => server.start(),
+    restart: async () => {
+      await server.kill();
+      await server.start();
+    },
+    freeze: () => server.freeze(),
+    thaw: () => server.thaw(),
     close: async () => {
+      const s3 = await made;
+      s3?.destroy();
       await (options.directory ? server.stop() : server.kill());
-      if (!options.directory) rmSync(own, { recursive: true, force: true });
+      removeIfOurs();
     },
   };
 }
 
-/** Builds the server once for all runs. */
+/** The program, built once for all runs into the cache of engines. */
 async function build(progress: Progress): Promise<string> {
   const home = path.join(enginesDirectory(), `versitygw-${VERSION}`);
   const program = path.join(home, 'versitygw');
   await makeOnce(program, async () => {
-    progress(`Building versitygw ${VERSION} with Go, once; it takes some minutes …`);
-    const staging = `${home}.${process.pid}`;
-    await runJob('env', [`GOBIN=${staging}`, 'go', 'install', MODULE], BUILD_MS);
-    rmSync(home, { recursive: true, force: true });
-    renameSync(staging, home);
+    // Says clearly if there is no Go.
+    await runJob('go', ['version'], BUILD_MS);
+    progress(`Building versitygw ${VERSION} with Go, once, in two to three minutes …`);
+    mkdirSync(home, { recursive: true });
+    const staging = mkdtempSync(path.join(home, 'building-'));
+    try {
+      await runJob('env', [`GOBIN=${staging}`, 'go', 'install', MODULE], BUILD_MS);
+      renameSync(path.join(staging, 'versitygw'), program);
+    } finally {
+      rmSync(staging, { recursive: true, force: true });
+    }
   });
   return program;
 }

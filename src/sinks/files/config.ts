@@ -3,7 +3,7 @@ import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text
 import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
 import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
 import { hdfsStoreConfig } from './stores/hdfs/config.ts';
-import { s3StoreConfig } from './stores/s3/config.ts';
+import { checkS3StoreConfig, s3StoreConfig } from './stores/s3/config.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
 
 const MIB = 1 << 20;
@@ -151,6 +151,9 @@ export function checkFilesConfig(config: FilesConfig): FilesFault[] {
   if (!checkWindow(config.roll.window)) {
     const message = 'roll.window must divide an hour evenly, in full minutes: such as 5m, 10m, 15m, 30m or 1h.';
     faults.push({ field: 'roll.window', message });
+  }
+  if (config.store.s3) {
+    for (const message of checkS3StoreConfig(config.store.s3)) faults.push({ field: 'store.s3', message });
   }
   return [...faults, ...checkFormat(config)];
 }

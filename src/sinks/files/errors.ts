@@ -59,7 +59,7 @@ export const filesErrors = defineErrors({
   },
   FILES_STORE_UNFIT: {
     decision: 'stop',
-    help: 'A local path must be on a file system with hard links, such as ext4, XFS, APFS or NTFS; HDFS must honour "renameoptions", which HttpFS does not; a service that speaks the API of S3 must honour "If-None-Match: *".',
+    help: 'A local path must be on a file system with hard links, such as ext4, XFS, APFS or NTFS; HDFS must honour "renameoptions", which HttpFS does not.',
   },
   FILES_STORE_FAILED: {
     decision: 'stop',
@@ -97,29 +97,37 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'HDFS refuses the request itself: check the path for names that it forbids, and the version of HDFS or of the gateway.',
   },
-  FILES_S3_BUCKET: {
+  FILES_S3_NO_BUCKET: {
     decision: 'stop',
-    help: 'Create the bucket, or correct "bucket" and "endpoint".',
+    help: 'Make the bucket, or correct "bucket", "region" and "endpoint".',
   },
   FILES_S3_CREDENTIALS: {
     decision: 'stop',
-    help: 'Check accessKeyId, secretAccessKey and sessionToken, or what the AWS SDK finds in their place.',
+    help: 'Check the key, its secret and its token, or what AWS tools would find in the environment and files; a temporary key may have expired.',
   },
   FILES_S3_REGION: {
     decision: 'stop',
-    help: 'Set "region" to that of the bucket.',
+    help: 'Set "region" to that of the bucket, and "endpoint" to an address of that region.',
   },
   FILES_S3_CLOCK: {
     decision: 'stop',
-    help: 'Set the clock of this machine: S3 takes no requests that seem old or from the future.',
+    help: "Set this machine's clock: S3 refuses requests signed more than 15 minutes off.",
+  },
+  FILES_S3_THROTTLED: {
+    decision: 'retry',
+    help: 'The service asks for fewer requests; loading goes on by itself. Longer "roll" times make fewer files.',
   },
   FILES_S3_LIFECYCLE: {
     decision: 'stop',
-    help: 'Limit the rule to other prefixes, or give the files a "prefix" that it does not touch: what it removes may be the only copy.',
+    help: 'Change the lifecycle rules of the bucket so that they neither end incomplete uploads below the prefix nor expire or archive its "_millrace/", and permit s3:GetLifecycleConfiguration.',
   },
-  FILES_S3_KEY: {
+  FILES_S3_UNFIT: {
     decision: 'stop',
-    help: 'Give the path without empty, "." or ".." components.',
+    help: 'Use a service that honours If-None-Match on PUT, lists what was just written and keeps open uploads: AWS, or a current MinIO, Ceph or versitygw.',
+  },
+  FILES_S3_REFUSED: {
+    decision: 'stop',
+    help: 'S3 refuses the request itself: check the prefix and that the service supports multipart uploads.',
   },
   RECORD_NOT_A_JSON_LINE: {
     decision: 'dead-letter',

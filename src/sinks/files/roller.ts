@@ -55,7 +55,7 @@ export class Roller {
 
   /** Whether no further file may be opened. */
   get full(): boolean {
-    return this.#open >= this.#options.openFiles;
+    return this.#open >= this.#options.openFiles || this.crowded;
   }
 
   /** Whether a record's value can stand in a file. */

@@ -1,303 +1,208 @@
-/**
- * The requests to S3 that a store of files makes, by the AWS SDK. This module loads the SDK, so it
- * is loaded only where a store in S3 is configured.
- */
-import { readFile } from 'node:fs/promises';
-import { Agent } from 'node:https';
-import type { Readable } from 'node:stream';
-import type { LifecycleRule, S3ServiceException } from '@aws-sdk/client-s3';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  GetBucketLifecycleConfigurationCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  ListObjectsV2Command,
-  ListPartsCommand,
-  PutObjectCommand,
-  S3Client,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { MillraceError, messageOf } from '../../../../support/errors.ts';
-import { filesErrors } from '../../errors.ts';
+import type { CompletedPart } from '@aws-sdk/client-s3';
+import { isGone } from '../../errors.ts';
+import type { S3Client } from './client.ts';
 import type { S3StoreConfig } from './config.ts';
+import { codeError, nameOf, statusOf } from './failures.ts';
 
-/** The protocol above tries again by itself, and knows what it may repeat. */
-const ATTEMPTS = 2;
-/** What marks an object as one certain upload: S3 keeps it with the object, whatever its ETag is. */
-const MARK = 'millrace-file';
+/** The name under which an upload's id stands in the metadata of the object that it becomes. */
+const ID = 'millrace-id';
 
-export interface Listed {
-  readonly keys: readonly string[];
-  /** Of what lies deeper, up to the next `/`. */
-  readonly prefixes: readonly string[];
+/** An open multipart upload. */
+export interface OpenUpload {
+  readonly key: string;
+  readonly uploadId: string;
 }
 
+/** One bucket below one prefix, by the requests that the store needs. Keys are relative to the prefix. */
 export class Bucket {
   readonly #client: S3Client;
-  readonly #bucket: string;
-  readonly #deadlineMs: number;
+  readonly #config: S3StoreConfig;
+  readonly #prefix: string;
 
-  private constructor(client: S3Client, { bucket, deadline }: S3StoreConfig) {
+  constructor(client: S3Client, config: S3StoreConfig) {
     this.#client = client;
-    this.#bucket = bucket;
-    this.#deadlineMs = deadline;
+    this.#config = config;
+    this.#prefix = config.prefix === undefined ? '' : `${config.prefix}/`;
   }
 
-  static async connect(config: S3StoreConfig): Promise<Bucket> {
-    const { region, endpoint, pathStyle, accessKeyId, secretAccessKey, sessionToken, ca, deadline } = config;
-    const hasKeys = accessKeyId !== undefined && secretAccessKey !== undefined;
-    const client = new S3Client({
-      region,
-      forcePathStyle: pathStyle,
-      maxAttempts: ATTEMPTS,
-      // By default the SDK sends checksums that services other than AWS refuse.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: new NodeHttpHandler({
-        connectionTimeout: deadline,
-        socketTimeout: deadline,
-        ...(ca === undefined ? {} : { httpsAgent: new Agent({ keepAlive: true, ca: await readFile(ca, 'utf8') }) }),
-      }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(hasKeys
-        ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }
-        : {}),
-    });
-    return new Bucket(client, config);
+  get prefix(): string {
+    return this.#prefix;
   }
 
-  /** Throws why the bucket can't be used. */
-  async check(signal: AbortSignal): Promise<void> {
-    const Bucket = this.#bucket;
-    await this.#ask(`bucket ${Bucket}`, signal, (options) =>
-      this.#client.send(new HeadBucketCommand({ Bucket }), options),
+  /** Puts an object if there is none: `false` if there is one. */
+  async putIfAbsent(key: string, body: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#client.call(this.#small(key, signal), (s3, options) =>
+        s3.putObject({ ...this.#at(key), Body: body, IfNoneMatch: '*' }, options),
+      );
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 412) return false;
+      throw error;
+    }
+  }
+
+  /** The bytes of an object as they come. */
+  async *read(key: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { Body: body } = await this.#client.call(this.#small(key, signal), (s3, options) =>
+      s3.getObject(this.#at(key), { abortSignal: AbortSignal.any([signal, options.abortSignal]) }),
+    );
+    const stream = body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
+    const end = () => stream.destroy();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      yield* stream;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw codeError(key, error);
+    } finally {
+      signal.removeEventListener('abort', end);
+      stream.destroy();
+    }
+    signal.throwIfAborted();
+  }
+
+  /** The id of the upload that became the object; undefined if there is none, empty if it came otherwise. */
+  async idAt(key: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { Metadata: metadata } = await this.#client.call(this.#small(key, signal), (s3, options) =>
+        s3.headObject(this.#at(key), options),
+      );
+      return metadata?.[ID] ?? '';
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Keys that begin so, and where they are cut at the next `/` their beginnings, all pages. */
+  async *keys(start: string, delimiter: '/' | undefined, signal: AbortSignal): AsyncIterable<string> {
+    let token: string | undefined;
+    do {
+      const page = await this.#client.call(this.#small(start, signal), (s3, options) =>
+        s3.listObjectsV2(
+          {
+            Bucket: this.#config.bucket,
+            Prefix: this.#prefix + start,
+            ...(delimiter ? { Delimiter: delimiter } : {}),
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+          },
+          options,
+        ),
+      );
+      for (const { Key: key = '' } of page.Contents ?? []) yield key.slice(this.#prefix.length);
+      for (const { Prefix: key = '' } of page.CommonPrefixes ?? []) yield key.slice(this.#prefix.length);
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async delete(key: string, signal: AbortSignal): Promise<void> {
+    await this.#client.call(this.#small(key, signal), (s3, options) => s3.deleteObject(this.#at(key), options));
+  }
+
+  /** Sent once: the repeat of a request whose answer was lost would open a second upload. */
+  async beginUpload(key: string, id: string, signal: AbortSignal): Promise<OpenUpload> {
+    const { UploadId: uploadId = '' } = await this.#client.call(
+      { ...this.#small(key, signal), attempts: 1 },
+      (s3, options) => s3.createMultipartUpload({ ...this.#at(key), Metadata: { [ID]: id } }, options),
+    );
+    return { key, uploadId };
+  }
+
+  /** Uploads a part, and gives its ETag. */
+  async uploadPart(upload: OpenUpload, part: number, body: Uint8Array, signal: AbortSignal): Promise<string> {
+    const { ETag: etag = '' } = await this.#client.call(this.#large(upload.key, signal), (s3, options) =>
+      s3.uploadPart({ ...this.#of(upload), PartNumber: part, Body: body }, options),
+    );
+    return etag.replaceAll('"', '');
+  }
+
+  /** Bytes of all parts that stand, or FILES_GONE if the upload was ended. */
+  async uploadedBytes(upload: OpenUpload, signal: AbortSignal): Promise<number> {
+    let bytes = 0;
+    let marker: string | undefined;
+    do {
+      const page = await this.#client.call(this.#small(upload.key, signal), (s3, options) =>
+        s3.listParts({ ...this.#of(upload), ...(marker === undefined ? {} : { PartNumberMarker: marker }) }, options),
+      );
+      for (const { Size: size = 0 } of page.Parts ?? []) bytes += size;
+      marker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+    } while (marker !== undefined);
+    return bytes;
+  }
+
+  /**
+   * Puts the parts together, without a condition: one that fails ends the upload. An error inside a
+   * 200 is thrown as any other (the SDK looks for it). FILES_GONE if there is no such upload.
+   */
+  async completeUpload(upload: OpenUpload, etags: readonly string[], signal: AbortSignal): Promise<void> {
+    const parts: CompletedPart[] = etags.map((etag, index) => ({ ETag: `"${etag}"`, PartNumber: index + 1 }));
+    await this.#client.call(this.#large(upload.key, signal), (s3, options) =>
+      s3.completeMultipartUpload({ ...this.#of(upload), MultipartUpload: { Parts: parts } }, options),
     );
   }
 
-  /** Rules that remove objects or uploads by their age; none where the service knows no such rules. */
-  async lifecycleRules(signal: AbortSignal): Promise<readonly LifecycleRule[]> {
+  /** Ends an upload and drops its parts, if it is open. */
+  async abortUpload(upload: OpenUpload, signal: AbortSignal): Promise<void> {
     try {
-      const { Rules } = await this.#client.send(
-        new GetBucketLifecycleConfigurationCommand({ Bucket: this.#bucket }),
-        this.#options(signal),
+      await this.#client.call(this.#small(upload.key, signal), (s3, options) =>
+        s3.abortMultipartUpload(this.#of(upload), options),
       );
-      return Rules ?? [];
     } catch (error) {
-      if (signal.aborted) throw error;
-      // Not set, not known to the service, or not ours to read: then it is the operator's to know.
-      return [];
+      if (!isGone(error)) throw error;
     }
   }
 
-  /** Stores an object; with `onlyNew` only if nothing has its key. Says whether it was stored. */
-  async put(key: string, body: Uint8Array, onlyNew: boolean, signal: AbortSignal): Promise<boolean> {
-    const condition = onlyNew ? { IfNoneMatch: '*' } : {};
-    const command = new PutObjectCommand({ ...this.#at(key), Body: body, ...condition });
+  /** The uploads open on one key. */
+  async uploadsOf(key: string, signal: AbortSignal): Promise<OpenUpload[]> {
+    const { Key: full } = this.#at(key);
+    const found: OpenUpload[] = [];
+    let next: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+    do {
+      const from: { KeyMarker?: string; UploadIdMarker?: string } = next;
+      const page = await this.#client.call(this.#small(key, signal), (s3, options) =>
+        s3.listMultipartUploads({ Bucket: this.#config.bucket, Prefix: full, ...from }, options),
+      );
+      for (const { Key, UploadId: uploadId } of page.Uploads ?? []) {
+        if (Key === full && uploadId) found.push({ key, uploadId });
+      }
+      const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+      next =
+        page.IsTruncated && KeyMarker !== undefined
+          ? { KeyMarker, ...(UploadIdMarker === undefined ? {} : { UploadIdMarker }) }
+          : undefined;
+    } while (next);
+    return found;
+  }
+
+  /** The lifecycle rules of the bucket; none where the service knows no such thing. */
+  async lifecycleRules(signal: AbortSignal) {
     try {
-      await this.#ask(`put ${key}`, signal, (options) => this.#client.send(command, options));
-      return true;
+      const { Rules: rules = [] } = await this.#client.call(
+        { ...this.#small('the lifecycle rules', signal), attempts: 1 },
+        (s3, options) => s3.getBucketLifecycleConfiguration({ Bucket: this.#config.bucket }, options),
+      );
+      return rules;
     } catch (error) {
-      if (nameOf(error) === 'PreconditionFailed') return false;
+      const none = ['NoSuchLifecycleConfiguration', 'NotImplemented', 'MethodNotAllowed'];
+      if (none.includes(nameOf(error)) || [404, 405, 501].includes(statusOf(error))) return [];
       throw error;
     }
   }
 
-  /** The bytes of an object, or FILES_GONE. */
-  async *get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    const command = new GetObjectCommand(this.#at(key));
-    // The signal ends the body too, so it can't be that of the deadline.
-    const { Body } = await this.#coded(`get ${key}`, signal, () => this.#client.send(command, { abortSignal: signal }));
-    try {
-      for await (const chunk of Body as Readable) yield chunk as Buffer;
-    } catch (error) {
-      throw coded(`get ${key}`, error, signal);
-    }
+  #small(what: string, signal: AbortSignal) {
+    return { what: `${this.#config.bucket}/${this.#prefix}${what}`, signal, deadlineMs: this.#config.deadline };
   }
 
-  /** The mark of the object with this key, '' if it has none; undefined if there is no object. */
-  async markOf(key: string, signal: AbortSignal): Promise<string | undefined> {
-    const command = new HeadObjectCommand(this.#at(key));
-    try {
-      const { Metadata } = await this.#ask(`head ${key}`, signal, (options) => this.#client.send(command, options));
-      return Metadata?.[MARK] ?? '';
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'FILES_GONE') return undefined;
-      throw error;
-    }
+  #large(what: string, signal: AbortSignal) {
+    return { ...this.#small(what, signal), deadlineMs: this.#config.uploadDeadline };
   }
 
-  /** All keys that begin so, up to the next `/` if `delimited`. */
-  async list(prefix: string, delimited: boolean, signal: AbortSignal): Promise<Listed> {
-    const keys: string[] = [];
-    const prefixes: string[] = [];
-    for (let token: string | undefined; ; ) {
-      const command = new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        Prefix: prefix,
-        ...(delimited ? { Delimiter: '/' } : {}),
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const page = await this.#ask(`list ${prefix}`, signal, (options) => this.#client.send(command, options));
-      for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
-      for (const { Prefix } of page.CommonPrefixes ?? []) if (Prefix !== undefined) prefixes.push(Prefix);
-      token = page.NextContinuationToken;
-      if (token === undefined) return { keys, prefixes };
-    }
+  #at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#config.bucket, Key: this.#prefix + key };
   }
 
-  async remove(key: string, signal: AbortSignal): Promise<void> {
-    const command = new DeleteObjectCommand(this.#at(key));
-    await this.#ask(`delete ${key}`, signal, (options) => this.#client.send(command, options));
+  #of({ key, uploadId }: OpenUpload) {
+    return { ...this.#at(key), UploadId: uploadId };
   }
-
-  /** Opens an upload at a key; resolves to its id. */
-  async createUpload(key: string, mark: string, signal: AbortSignal): Promise<string> {
-    const command = new CreateMultipartUploadCommand({ ...this.#at(key), Metadata: { [MARK]: mark } });
-    const { UploadId } = await this.#ask(`open ${key}`, signal, (options) => this.#client.send(command, options));
-    return UploadId!;
-  }
-
-  /** Resolves to the part's ETag. */
-  async uploadPart(key: string, id: string, number: number, body: Uint8Array, signal: AbortSignal): Promise<string> {
-    const command = new UploadPartCommand({ ...this.#at(key), UploadId: id, PartNumber: number, Body: body });
-    const { ETag } = await this.#ask(`upload ${key}`, signal, (options) => this.#client.send(command, options));
-    return ETag!;
-  }
-
-  /** Bytes of all parts that S3 has. */
-  async uploadedBytes(key: string, id: string, signal: AbortSignal): Promise<number> {
-    let bytes = 0;
-    for (let after: string | undefined; ; ) {
-      const marker = after === undefined ? {} : { PartNumberMarker: after };
-      const command = new ListPartsCommand({ ...this.#at(key), UploadId: id, ...marker });
-      const page = await this.#ask(`parts of ${key}`, signal, (options) => this.#client.send(command, options));
-      for (const { Size } of page.Parts ?? []) bytes += Size ?? 0;
-      if (!page.IsTruncated) return bytes;
-      after = page.NextPartNumberMarker;
-    }
-  }
-
-  /** Makes the object of an upload appear. Says whether the upload was there. An error inside a 200 is thrown, by the SDK. */
-  async completeUpload(key: string, id: string, etags: readonly string[], signal: AbortSignal): Promise<boolean> {
-    const Parts = etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
-    const command = new CompleteMultipartUploadCommand({
-      ...this.#at(key),
-      UploadId: id,
-      MultipartUpload: { Parts },
-    });
-    try {
-      await this.#ask(`complete ${key}`, signal, (options) => this.#client.send(command, options));
-      return true;
-    } catch (error) {
-      if (nameOf(error) === 'NoSuchUpload') return false;
-      throw error;
-    }
-  }
-
-  /** Ends all uploads of exactly this key. Resolves to how many there were. */
-  async abortUploads(key: string, signal: AbortSignal): Promise<number> {
-    const ids = await this.#uploadsOf(key, signal);
-    for (const id of ids) await this.abortUpload(key, id, signal);
-    return ids.length;
-  }
-
-  async abortUpload(key: string, id: string, signal: AbortSignal): Promise<void> {
-    const command = new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: id });
-    try {
-      await this.#ask(`abort ${key}`, signal, (options) => this.#client.send(command, options));
-    } catch (error) {
-      if (nameOf(error) !== 'NoSuchUpload') throw error;
-    }
-  }
-
-  close(): void {
-    this.#client.destroy();
-  }
-
-  async #uploadsOf(key: string, signal: AbortSignal): Promise<string[]> {
-    const ids: string[] = [];
-    for (let next: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
-      const command = new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: key, ...next });
-      const page = await this.#ask(`uploads of ${key}`, signal, (options) => this.#client.send(command, options));
-      for (const { Key, UploadId } of page.Uploads ?? []) if (Key === key && UploadId !== undefined) ids.push(UploadId);
-      if (!page.IsTruncated || page.NextKeyMarker === undefined) return ids;
-      next = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker ?? '' };
-    }
-  }
-
-  #at(key: string): { readonly Bucket: string; readonly Key: string } {
-    return { Bucket: this.#bucket, Key: key };
-  }
-
-  #options(signal: AbortSignal) {
-    return { abortSignal: AbortSignal.any([signal, AbortSignal.timeout(this.#deadlineMs)]) };
-  }
-
-  #ask<T>(
-    what: string,
-    signal: AbortSignal,
-    send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    return this.#coded(what, signal, () => send(this.#options(signal)));
-  }
-
-  async #coded<T>(what: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
-    try {
-      return await act();
-    } catch (error) {
-      throw coded(what, error, signal);
-    }
-  }
-}
-
-/** By the name of S3's error; others by their status, and what has none may pass by itself. */
-const MEANINGS: Readonly<Record<string, keyof typeof filesErrors>> = {
-  NoSuchBucket: 'FILES_S3_BUCKET',
-  AccessDenied: 'FILES_NOT_PERMITTED',
-  InvalidAccessKeyId: 'FILES_S3_CREDENTIALS',
-  SignatureDoesNotMatch: 'FILES_S3_CREDENTIALS',
-  ExpiredToken: 'FILES_S3_CREDENTIALS',
-  InvalidToken: 'FILES_S3_CREDENTIALS',
-  CredentialsProviderError: 'FILES_S3_CREDENTIALS',
-  RequestTimeTooSkewed: 'FILES_S3_CLOCK',
-  PermanentRedirect: 'FILES_S3_REGION',
-  AuthorizationHeaderMalformed: 'FILES_S3_REGION',
-  IllegalLocationConstraintException: 'FILES_S3_REGION',
-  NoSuchKey: 'FILES_GONE',
-  NotFound: 'FILES_GONE',
-  QuotaExceeded: 'FILES_DISK_FULL',
-};
-
-const BY_STATUS: Readonly<Record<number, keyof typeof filesErrors>> = {
-  301: 'FILES_S3_REGION',
-  401: 'FILES_S3_CREDENTIALS',
-  403: 'FILES_NOT_PERMITTED',
-};
-
-const SHOWN_CHARACTERS = 300;
-
-function coded(what: string, error: unknown, signal: AbortSignal): unknown {
-  if (error instanceof MillraceError) return error;
-  if (signal.aborted) return signal.reason;
-  const { name = '', $metadata } = error as Partial<S3ServiceException>;
-  // The head of a bucket has no body, and so no name for what is missing.
-  const isBucket = what.startsWith('bucket ') && name === 'NotFound';
-  const code = isBucket ? 'FILES_S3_BUCKET' : (MEANINGS[name] ?? BY_STATUS[$metadata?.httpStatusCode ?? 0]);
-  const message = messageOf(error)
-    .replaceAll(/[\u0000-\u001f\u007f]/g, ' ')
-    .slice(0, SHOWN_CHARACTERS);
-  return filesErrors[code ?? 'FILES_STORE_UNAVAILABLE'](`${what}: ${name} ${message}`, { cause: error });
-}
-
-/** The name of S3's own error in a coded one. */
-function nameOf(error: unknown): string | undefined {
-  const { cause } = error as { cause?: { name?: string } };
-  return cause?.name;
 }

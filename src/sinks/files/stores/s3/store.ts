@@ -1,353 +1,262 @@
-import { crc32 } from 'node:zlib';
-import { filesErrors } from '../../errors.ts';
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { filesErrors, isGone } from '../../errors.ts';
+import { WORK } from '../../paths.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
-import { readWhole } from '../file-store.ts';
-import type { Bucket } from './bucket.ts';
+import { Bucket } from './bucket.ts';
+import { checkBucket } from './check.ts';
+import { S3Client } from './client.ts';
 import type { S3StoreConfig } from './config.ts';
+import { Memory } from './memory.ts';
+import { fromStoreId, S3StagedFile } from './upload.ts';
 
-/** Uploads completed, and markers looked at, side by side. */
-const LANES = 8;
-/** Parts of all files that are on their way at once; a file waits for its turn. */
-const MOST_PARTS_IN_FLIGHT = 4;
-/** S3 takes 10,000 parts of an upload: every so many, parts grow by another `partBytes`. */
-const PARTS_OF_ONE_SIZE = 1_000;
-const DISCARD_MS = 3_000;
-const MARKER_MAX_BYTES = 4_096;
-const TEMPORARY = '_millrace/tmp/';
+/** Requests of one call that are under way at once. */
+const MOST_REQUESTS = 16;
+const MARKER_MAX_BYTES = 8 << 10;
+/** A part grows up to this share of the memory, so that several are still under way. */
+const PARTS_IN_MEMORY = 4;
+
+/** What is to be published, and whether a request to do so was ever sent. */
+interface Prepared {
+  readonly content: Uint8Array;
+  sent: boolean;
+}
 
 /**
- * Files in a bucket. S3 has no rename, so a data file is an upload that is open at its final key:
- * finishing it is completing the upload. What stands at its temporary path is a marker, written
- * before the upload is opened, by which whoever comes next finds what to abort. The fence is a PUT
- * with `If-None-Match: *`.
+ * Files in S3, which has no rename: a data file is an open multipart upload on its final key, and
+ * finishing it completes the upload. The fence is PUT with `If-None-Match: *`.
+ *
+ * Each upload has a marker at its temporary path, written before it is opened, that names the
+ * final key: whoever removes the marker ends the uploads on that key, which no other file has.
+ * An upload is known again by an id in its metadata, which the object keeps that it becomes.
+ *
+ * S3 completes over what stands at the key. Since names are never used twice only a stranger can
+ * put something there; it is seen before, but not if it comes at that very moment.
  */
 export class S3FileStore implements FileStore {
+  readonly #bucket: Bucket;
   readonly #config: S3StoreConfig;
-  readonly #parts = new Turns(MOST_PARTS_IN_FLIGHT);
-  /** What waits to be published, by its temporary path; once tried it can't be taken back. */
-  readonly #prepared = new Map<string, { readonly content: Uint8Array; tried: boolean }>();
-  #bucket: Bucket | undefined;
-  #held = 0;
+  /** Of all open files. */
+  readonly memory: Memory;
+  /** By temporary path. Kept in memory: a publication never outlives its process. */
+  readonly #prepared = new Map<string, Prepared>();
 
   constructor(config: S3StoreConfig) {
     this.#config = config;
+    this.#bucket = new Bucket(new S3Client(config), config);
+    this.memory = new Memory(config.memory);
+  }
+
+  get full(): boolean {
+    return this.memory.full;
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    // The SDK takes as much memory as all else that a thread loads.
-    const { Bucket } = await import('./bucket.ts');
-    const bucket = await Bucket.connect(this.#config);
-    this.#bucket = bucket;
-    await bucket.check(signal);
-    await this.#checkLifecycle(bucket, signal);
-    await this.#checkFence(bucket, signal);
-  }
-
-  /** Whether open files hold all the memory that they may: they must be committed. */
-  get full(): boolean {
-    return this.#held >= this.#config.memory;
+    await checkBucket(this.#bucket, signal);
   }
 
   async stage(paths: FilePaths, signal: AbortSignal): Promise<StagedFile> {
-    signal.throwIfAborted();
-    return new S3StagedFile(this.#opened, paths, {
-      marker: this.#keyOf(paths.temporary),
-      key: this.#keyOf(paths.final),
-      partBytes: this.#config.partBytes,
-      parts: this.#parts,
-      holds: (bytes) => {
-        this.#held += bytes;
-      },
-    });
+    const [temporary, final] = [inside(paths.temporary), inside(paths.final)];
+    const id = randomUUID();
+    const marker = Buffer.from(JSON.stringify({ final, id }));
+    // The repeat of a request that succeeded without an answer finds our own.
+    const isNew =
+      (await this.#bucket.putIfAbsent(temporary, marker, signal)) || (await this.#stands(temporary, marker, signal));
+    if (!isNew) {
+      throw filesErrors.FILES_PATH_OCCUPIED(`${temporary} was used before`);
+    }
+    const upload = await this.#bucket.beginUpload(final, id, signal);
+    // A newer claim may have removed the marker before there was an upload to end.
+    if ((await this.#bucket.idAt(temporary, signal)) === undefined) {
+      await this.#bucket.abortUpload(upload, signal);
+      throw filesErrors.FILES_GONE(`${temporary} was removed`);
+    }
+    const { partBytes, memory } = this.#config;
+    const sizes = { first: partBytes, most: Math.max(partBytes, Math.floor(memory / PARTS_IN_MEMORY)) };
+    return new S3StagedFile(this.#bucket, this.memory, { paths, upload, id }, sizes, (signal) =>
+      this.#bucket.delete(temporary, signal),
+    );
   }
 
-  async makeDirectories(directories: readonly string[]): Promise<void> {
-    for (const directory of directories) this.#keyOf(directory);
-  }
+  /** S3 has no folders. */
+  async makeDirectories(): Promise<void> {}
 
   async finish(files: readonly SealedFile[], signal: AbortSignal): Promise<readonly SealedFile[]> {
-    const missing: SealedFile[] = [];
-    await inLanes(files, async (file) => {
-      if (await this.#finish(file, signal)) await this.#opened.remove(this.#keyOf(file.temporary), signal);
-      else missing.push(file);
+    const missing = new Set<SealedFile>();
+    await each(files, async (file) => {
+      if (!(await this.#complete(file, signal))) missing.add(file);
+      else await this.#bucket.delete(inside(file.temporary), signal);
     });
-    return missing;
+    return files.filter((file) => missing.has(file));
   }
 
   async discard(temporary: string, signal: AbortSignal): Promise<boolean> {
-    return this.#removeMarker(this.#keyOf(temporary), signal);
+    return this.#endMarked(inside(temporary), signal);
   }
 
-  async prepare(file: PreparedFile, content: Uint8Array): Promise<void> {
-    this.#keyOf(file.name);
-    this.#prepared.set(file.temporary, { content, tried: false });
+  async prepare(file: PreparedFile, content: Uint8Array, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    inside(file.name);
+    this.#prepared.set(inside(file.temporary), { content: Uint8Array.from(content), sent: false });
   }
 
   async publishIfAbsent(file: PreparedFile, signal: AbortSignal): Promise<'won' | 'lost'> {
     signal.throwIfAborted();
     const prepared = this.#prepared.get(file.temporary);
-    if (!prepared) throw filesErrors.FILES_GONE(`${file.temporary} is no longer there`);
-    prepared.tried = true;
-    const stored = await this.#opened.put(this.#keyOf(file.name), prepared.content, true, signal);
-    return stored ? 'won' : 'lost';
+    if (!prepared) throw filesErrors.FILES_GONE(`${file.temporary} is not prepared (any more)`);
+    prepared.sent = true;
+    const won =
+      (await this.#bucket.putIfAbsent(file.name, prepared.content, signal)) ||
+      // A repeat of a request that succeeded without an answer finds our own.
+      (await this.#stands(file.name, prepared.content, signal));
+    this.#prepared.delete(file.temporary);
+    return won ? 'won' : 'lost';
   }
 
-  async withdraw(file: PreparedFile): Promise<boolean> {
-    // A request that was sent may still arrive, and there is nothing of it to take away.
-    if (this.#prepared.get(file.temporary)?.tried !== false) return false;
-    return this.#prepared.delete(file.temporary);
+  /** Once it was sent it is never certain: a request without an answer may still be under way. */
+  async withdraw(file: PreparedFile, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted();
+    const unsent = this.#prepared.get(file.temporary)?.sent === false;
+    this.#prepared.delete(file.temporary);
+    return unsent;
   }
 
   async list(directory: string, signal: AbortSignal): Promise<readonly Entry[]> {
-    const prefix = this.#prefixOf(directory);
-    const { keys, prefixes } = await this.#opened.list(prefix, true, signal);
-    return [
-      ...keys.map((key) => ({ name: key.slice(prefix.length), directory: false })),
-      ...prefixes.map((below) => ({ name: below.slice(prefix.length, -1), directory: true })),
-    ];
+    const start = directory === '' ? '' : `${inside(directory)}/`;
+    const entries: Entry[] = [];
+    for await (const key of this.#bucket.keys(start, '/', signal)) {
+      const name = key.slice(start.length);
+      const isFolder = name.endsWith('/');
+      if (name !== '') entries.push({ name: isFolder ? name.slice(0, -1) : name, directory: isFolder });
+    }
+    return entries;
   }
 
   read(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#opened.get(this.#keyOf(file), signal);
+    return this.#bucket.read(inside(file), signal);
   }
 
   async remove(file: string, signal: AbortSignal): Promise<void> {
-    const key = this.#keyOf(file);
+    const below = `${inside(file)}/`;
     for (const temporary of this.#prepared.keys()) {
-      if (temporary === file || temporary.startsWith(`${file}/`)) this.#prepared.delete(temporary);
+      if (temporary === file || temporary.startsWith(below)) this.#prepared.delete(temporary);
     }
-    const { keys } = await this.#opened.list(key, false, signal);
-    const mine = keys.filter((below) => below === key || below.startsWith(`${key}/`));
-    const isTemporary = file.startsWith(TEMPORARY);
-    await inLanes(mine, async (below) => {
-      if (isTemporary) await this.#removeMarker(below, signal);
-      else await this.#opened.remove(below, signal);
+    const keys = [file];
+    for await (const key of this.#bucket.keys(below, undefined, signal)) keys.push(key);
+    await each(keys, async (key) => {
+      if (key.startsWith(`${WORK}/tmp/`)) await this.#endMarked(key, signal);
+      else await this.#bucket.delete(key, signal);
     });
   }
 
-  get #opened(): Bucket {
-    if (!this.#bucket) throw new Error('the store is not open');
-    return this.#bucket;
-  }
-
-  /** Resolves to whether the file stands at its final key. */
-  async #finish(file: SealedFile, signal: AbortSignal): Promise<boolean> {
-    const key = this.#keyOf(file.final);
-    const { id, mark, etags } = parseStoreId(file.storeId);
-    if (await this.#stands(key, mark, signal)) return true;
-    if (await this.#opened.completeUpload(key, id, etags, signal)) return true;
-    // Someone completed it meanwhile, or aborted it.
-    return this.#stands(key, mark, signal);
-  }
-
-  async #stands(key: string, mark: string, signal: AbortSignal): Promise<boolean> {
-    const standing = await this.#opened.markOf(key, signal);
-    if (standing === undefined || standing === mark) return standing === mark;
-    throw filesErrors.FILES_PATH_OCCUPIED(`something else stands at ${key}`);
-  }
-
-  /** Removes what stands at a temporary key, and the uploads that it tells of. Says whether there was one. */
-  async #removeMarker(marker: string, signal: AbortSignal): Promise<boolean> {
-    let key: string;
+  /** Whether the file stands at its final key now. */
+  async #complete(file: SealedFile, signal: AbortSignal): Promise<boolean> {
+    const { id, uploadId, etags } = fromStoreId(file.storeId);
+    const key = inside(file.final);
+    if (await this.#isFinished(key, id, signal)) return true;
+    let failure: unknown;
     try {
-      const relative = marker.slice(this.#prefixOf('').length);
-      key = (await readWhole(this, relative, MARKER_MAX_BYTES, signal)).toString('utf8');
+      await this.#bucket.completeUpload({ key, uploadId }, etags, signal);
     } catch (error) {
-      if ((error as { code?: string }).code === 'FILES_GONE') return false;
+      signal.throwIfAborted();
+      failure = error;
+    }
+    // What stands there decides: another one may have completed it, the answer may be lost, and
+    // versitygw calls it a success if something else with the same ETag stands there.
+    if (await this.#isFinished(key, id, signal)) return true;
+    if (isGone(failure)) return false;
+    throw failure ?? filesErrors.FILES_STORE_UNAVAILABLE(`${key} was completed, but does not stand there`);
+  }
+
+  async #isFinished(key: string, id: string, signal: AbortSignal): Promise<boolean> {
+    const standing = await this.#bucket.idAt(key, signal);
+    if (standing === undefined) return false;
+    if (standing === id) return true;
+    throw filesErrors.FILES_PATH_OCCUPIED(`${key} is not the file that was committed`);
+  }
+
+  /**
+   * Ends the uploads that a marker names, then removes it. Uploads are looked for once more
+   * afterwards: one that was opened in between is found then, or its writer finds no marker.
+   */
+  async #endMarked(temporary: string, signal: AbortSignal): Promise<boolean> {
+    const final = await this.#finalOf(temporary, signal);
+    if (final === undefined) return false;
+    await this.#endUploads(final, signal);
+    await this.#bucket.delete(temporary, signal);
+    await this.#endUploads(final, signal);
+    return true;
+  }
+
+  async #endUploads(final: string, signal: AbortSignal): Promise<void> {
+    if (final === '') return;
+    for (const upload of await this.#bucket.uploadsOf(final, signal)) await this.#bucket.abortUpload(upload, signal);
+  }
+
+  /** The final key that a marker names; empty for what is no marker, undefined if there is nothing. */
+  async #finalOf(temporary: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const content = await this.#readSmall(temporary, signal);
+      const { final } = JSON.parse(content.toString('utf8')) as { final?: unknown };
+      return typeof final === 'string' ? inside(final) : '';
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      if (error instanceof SyntaxError || error instanceof RangeError) return '';
       throw error;
     }
-    const aborted = await this.#opened.abortUploads(key, signal);
-    await this.#opened.remove(marker, signal);
-    return aborted > 0;
   }
 
-  /** Rules by age know nothing of what is still needed. */
-  async #checkLifecycle(bucket: Bucket, signal: AbortSignal): Promise<void> {
-    const [root, work] = [this.#prefixOf(''), this.#prefixOf('_millrace')];
-    for (const rule of await bucket.lifecycleRules(signal)) {
-      if (rule.Status !== 'Enabled') continue;
-      const prefix = rule.Filter?.Prefix ?? rule.Filter?.And?.Prefix ?? rule.Prefix ?? '';
-      const touches = (place: string) => place.startsWith(prefix) || prefix.startsWith(place);
-      const what = `the lifecycle rule ${JSON.stringify(rule.ID ?? '')} of the bucket`;
-      if (rule.AbortIncompleteMultipartUpload && touches(root)) {
-        throw filesErrors.FILES_S3_LIFECYCLE(`${what} aborts uploads, which may be committed already`);
-      }
-      if ((rule.Expiration?.Days || rule.Expiration?.Date) && touches(work)) {
-        throw filesErrors.FILES_S3_LIFECYCLE(`${what} removes what is committed from ${work}`);
-      }
-    }
-  }
-
-  /** Checked, not assumed: many services that speak the API of S3 let every writer win. */
-  async #checkFence(bucket: Bucket, signal: AbortSignal): Promise<void> {
-    const probe = this.#keyOf(`${TEMPORARY}probe-${crypto.randomUUID()}`);
+  async #stands(key: string, content: Uint8Array, signal: AbortSignal): Promise<boolean> {
     try {
-      const first = await bucket.put(probe, Buffer.from('first'), true, signal);
-      const second = await bucket.put(probe, Buffer.from('second'), true, signal);
-      if (!first || second) throw filesErrors.FILES_STORE_UNFIT('a PUT with "If-None-Match: *" overwrote an object');
-      const { keys } = await bucket.list(probe, false, signal);
-      if (!keys.includes(probe)) throw filesErrors.FILES_STORE_UNFIT('a listing lacks an object that was just stored');
-      await bucket.createUpload(`${probe}-upload`, 'probe', signal);
-      if ((await bucket.abortUploads(`${probe}-upload`, signal)) !== 1) {
-        throw filesErrors.FILES_STORE_UNFIT('a listing of uploads lacks one that was just opened');
+      let at = 0;
+      for await (const chunk of this.#bucket.read(key, signal)) {
+        if (Buffer.compare(chunk, content.subarray(at, at + chunk.length)) !== 0) return false;
+        at += chunk.length;
       }
-    } finally {
-      await bucket.remove(probe, signal).catch(() => {});
+      return at === content.length;
+    } catch (error) {
+      if (isGone(error)) return false;
+      throw error;
     }
   }
 
-  #prefixOf(directory: string): string {
-    const key = this.#keyOf(directory);
-    return key === '' ? '' : `${key}/`;
-  }
-
-  #keyOf(file: string): string {
-    const components = file === '' ? [] : file.split('/');
-    const isBad = components.some((name) => name === '' || name === '.' || name === '..');
-    if (isBad) throw filesErrors.FILES_S3_KEY(`${file} is no path below the root`);
-    return [...(this.#config.prefix === undefined ? [] : [this.#config.prefix]), ...components].join('/');
-  }
-}
-
-interface StagedOptions {
-  readonly marker: string;
-  readonly key: string;
-  readonly partBytes: number;
-  readonly parts: Turns;
-  /** Told how many bytes more, or fewer, wait in memory for their part to be full. */
-  readonly holds: (bytes: number) => void;
-}
-
-class S3StagedFile implements StagedFile {
-  readonly #bucket: Bucket;
-  readonly #paths: FilePaths;
-  readonly #options: StagedOptions;
-  readonly #mark = crypto.randomUUID();
-  #id: Promise<string> | undefined;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  readonly #uploads: Promise<string>[] = [];
-  #failure: unknown;
-  #length = 0;
-  #checksum = 0;
-
-  constructor(bucket: Bucket, paths: FilePaths, options: StagedOptions) {
-    this.#bucket = bucket;
-    this.#paths = paths;
-    this.#options = options;
-  }
-
-  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    // The caller may reuse its bytes, and these wait.
-    this.#waiting.push(Buffer.from(chunk));
-    this.#waitingBytes += chunk.length;
-    this.#options.holds(chunk.length);
-    this.#checksum = crc32(chunk, this.#checksum);
-    this.#length += chunk.length;
-    const partBytes = this.#options.partBytes * (1 + Math.floor(this.#uploads.length / PARTS_OF_ONE_SIZE));
-    if (this.#waitingBytes >= partBytes) await this.#upload(signal);
-  }
-
-  async seal(signal: AbortSignal): Promise<SealedFile> {
-    if (this.#waitingBytes > 0 || this.#uploads.length === 0) await this.#upload(signal);
-    const etags = await Promise.all(this.#uploads);
-    const storeId = formatStoreId({ id: await this.#id!, mark: this.#mark, etags });
-    return { ...this.#paths, length: this.#length, checksum: this.#checksum, storeId };
-  }
-
-  async close(signal: AbortSignal): Promise<void> {
-    const bytes = await this.#bucket.uploadedBytes(this.#options.key, await this.#id!, signal);
-    if (bytes === this.#length) return;
-    throw filesErrors.FILES_LENGTH_MISMATCH(
-      `the parts of ${this.#paths.final} have ${bytes} bytes, of ${this.#length} that were written`,
-    );
-  }
-
-  async discard(): Promise<void> {
-    this.#options.holds(-this.#waitingBytes);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    const id = await this.#id?.catch(() => undefined);
-    await Promise.allSettled(this.#uploads);
-    const signal = AbortSignal.timeout(DISCARD_MS);
-    try {
-      if (id !== undefined) await this.#bucket.abortUpload(this.#options.key, id, signal);
-      // Without an id the upload may have been opened all the same: then the marker stays, and tells of it.
-      if (id !== undefined) await this.#bucket.remove(this.#options.marker, signal);
-    } catch {
-      // What is left goes after the next claim.
+  async #readSmall(key: string, signal: AbortSignal): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.#bucket.read(key, signal)) {
+      length += chunk.length;
+      if (length > MARKER_MAX_BYTES) throw new RangeError(`${key} is longer than a marker`);
+      chunks.push(chunk);
     }
-  }
-
-  /** Begins to upload what waits as the next part, once there is a turn for it. A failure is met by the next call. */
-  async #upload(signal: AbortSignal): Promise<void> {
-    this.#id ??= this.#open(signal);
-    const id = await this.#id;
-    await this.#options.parts.take();
-    const body = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting);
-    this.#waiting = [];
-    this.#options.holds(-this.#waitingBytes);
-    this.#waitingBytes = 0;
-    const number = this.#uploads.length + 1;
-    const upload = this.#bucket
-      .uploadPart(this.#options.key, id, number, body, signal)
-      .finally(() => this.#options.parts.giveBack());
-    upload.catch((error) => {
-      this.#failure ??= error;
-    });
-    this.#uploads.push(upload);
-    if (this.#failure) throw this.#failure;
-  }
-
-  async #open(signal: AbortSignal): Promise<string> {
-    const { marker, key } = this.#options;
-    const isNew = await this.#bucket.put(marker, Buffer.from(key), true, signal);
-    if (!isNew) throw filesErrors.FILES_PATH_OCCUPIED(`${this.#paths.temporary} was used before`);
-    return this.#bucket.createUpload(key, this.#mark, signal);
+    return Buffer.concat(chunks);
   }
 }
 
-/** So many at once, the others in the order in which they came. */
-class Turns {
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
-
-  constructor(most: number) {
-    this.#free = most;
+/** Keys are not normalised by S3; `..` in one would only confuse its readers. */
+function inside(relative: string): string {
+  const plain = path.posix.normalize(relative);
+  if (plain !== relative || plain === '.' || plain.startsWith('../') || plain === '..' || plain.startsWith('/')) {
+    throw new RangeError('a path of the store leads out of it');
   }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  giveBack(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
-  }
+  return relative;
 }
 
-interface StoreId {
-  readonly id: string;
-  readonly mark: string;
-  readonly etags: readonly string[];
-}
-
-function formatStoreId({ id, mark, etags }: StoreId): string {
-  return [id, mark, ...etags].join(' ');
-}
-
-function parseStoreId(text: string): StoreId {
-  const [id = '', mark = '', ...etags] = text.split(' ');
-  return { id, mark, etags };
-}
-
-async function inLanes<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const left = items.values();
-  const lane = async () => {
-    for (const item of left) await act(item);
+/** Does it for all, a few at a time; throws the first failure once none is under way. */
+async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  let failed = false;
+  const work = async () => {
+    for (const item of rest) {
+      if (failed) return;
+      try {
+        await act(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  const workers = Array.from({ length: Math.min(MOST_REQUESTS, items.length) }, work);
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
 }

@@ -1,0 +1,64 @@
+/**
+ * What all open files of a store may hold back. Where it is used up a writer waits for uploads under
+ * way. If there are none, only further parts could free some: then it is given out beyond its
+ * bound, once for each piece, and `full` tells the writers to commit.
+ */
+export class Memory {
+  readonly #bytes: number;
+  #held = 0;
+  #peak = 0;
+  #uploads = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** The most that was ever held. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  get full(): boolean {
+    return this.#held >= this.#bytes && this.#uploads === 0;
+  }
+
+  async take(bytes: number, signal: AbortSignal): Promise<void> {
+    while (this.#held + bytes > this.#bytes && this.#uploads > 0) {
+      signal.throwIfAborted();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      const wake = () => resolve();
+      signal.addEventListener('abort', wake, { once: true });
+      await promise;
+      signal.removeEventListener('abort', wake);
+    }
+    signal.throwIfAborted();
+    this.#held += bytes;
+    this.#peak = Math.max(this.#peak, this.#held);
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+    this.#wake();
+  }
+
+  uploadBegins(): void {
+    this.#uploads++;
+  }
+
+  uploadEnds(): void {
+    this.#uploads--;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
