@@ -1,0 +1,27 @@
+/** The drills of stores of files in their short form: every so many calls, and without what takes long. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { filesDrill } from '../../bench/drills/files.ts';
+import { hdfsDrill } from '../../bench/drills/hdfs.ts';
+import { s3Drill } from '../../bench/drills/s3.ts';
+import type { BenchResult } from '../../bench/result.ts';
+import { orSkip } from '../engines/or-skip.ts';
+
+const silent = () => {};
+
+const DRILLS: readonly { name: string; engines: string; run: () => Promise<BenchResult> }[] = [
+  { name: 'a local disk', engines: 'Kafka', run: () => filesDrill(17, silent) },
+  { name: 'S3', engines: 'Kafka or S3', run: () => s3Drill({ every: 17, without: ['server_frozen'] }, silent) },
+  {
+    name: 'HDFS',
+    engines: 'Kafka or HDFS',
+    run: () => hdfsDrill({ every: 17, without: ['namenode_restarted', 'disk_full'] }, silent),
+  },
+];
+
+for (const { name, engines, run } of DRILLS) {
+  test(`files on ${name} across kills at the store's calls, two owners and a store that goes away`, async (t) => {
+    const result = await orSkip(t, engines, run);
+    if (result) assert.ok(result.ok, JSON.stringify(result.figures));
+  });
+}
