@@ -63,12 +63,8 @@ export class ChainModel {
     for (const act of this.#queued.splice(0)) act();
   }
 
-  /**
-   * Lets a writer that meets no faults load the rest, and another one come after it: what a loser
-   * of the last claim left behind has that claim's number, and goes with the next.
-   */
+  /** Lets a writer that meets no faults load the rest. */
   async finish(records: number): Promise<void> {
-    await load(this.chain(), records);
     await load(this.chain(), records);
   }
 

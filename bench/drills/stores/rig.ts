@@ -143,8 +143,7 @@ export class Rig {
     });
     await until('all is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
     await frozen.stop();
-    // What the loser of a claim left behind has that claim's number, and goes with the next one.
-    await this.#loadRest(2);
+    await this.#loadRest();
   }
 
   /** Loads while records come and something happens to the store. */
@@ -212,15 +211,13 @@ export class Rig {
     return Program.start({ directory, configuration: this.#configuration as never, command: 'load', before: words });
   }
 
-  /** Loaders without faults, one after another. */
-  async #loadRest(loaders = 1): Promise<void> {
-    for (let turn = 0; turn < loaders; turn++) {
-      await using program = await this.#load();
-      await this.send(1);
-      await until('the rest is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
-      const code = await program.stop();
-      if (code !== 0) throw new Error(`a loader without faults ended with ${code}`);
-    }
+  /** Lets a loader without faults load what is left, and one record more. */
+  async #loadRest(): Promise<void> {
+    await using program = await this.#load();
+    await this.send(1);
+    await until('the rest is loaded', () => this.#isLoaded(), RECOVERY_MS, LOOK_MS);
+    const code = await program.stop();
+    if (code !== 0) throw new Error(`a loader without faults ended with ${code}`);
   }
 
   /** Sends all the while. */

@@ -130,7 +130,7 @@ export class Chain {
       const folder = `${this.#temporary}/${number}-${assignment}`;
       const publication = await this.publish(claim, folder, signal);
       if (publication.state === 'won') {
-        await this.#cleanUp(number, signal);
+        await this.#cleanUp(claim, signal);
         return new Assignment(this, claim, folder);
       }
       await this.#drop(publication, folder);
@@ -218,14 +218,15 @@ export class Chain {
   }
 
   /**
-   * Deletes what claims older than this one left behind. Only the number of the claim decides:
-   * what a claim of the same or a newer number holds may be committed any moment, and an older
-   * one can't commit any more.
+   * Deletes what others left behind that can't commit any more: older claims, and those that tried
+   * to get the number of this one, which was won. Only numbers decide: what a newer claim holds
+   * may be committed any moment.
    */
-  async #cleanUp(claim: number, signal: AbortSignal): Promise<void> {
+  async #cleanUp({ number, assignment }: Manifest, signal: AbortSignal): Promise<void> {
+    const mine = `${number}-${assignment}`;
     for (const { name } of await this.store.list(this.#temporary, signal)) {
-      const older = Number.parseInt(name, 10) < claim;
-      if (older) await this.store.remove(`${this.#temporary}/${name}`, signal);
+      const isOver = Number.parseInt(name, 10) <= number && name !== mine;
+      if (isOver) await this.store.remove(`${this.#temporary}/${name}`, signal);
     }
   }
 }
