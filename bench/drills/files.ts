@@ -5,14 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
-import type { StoreUnderTest } from './stores/drill.ts';
+import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
 
-export const run = (report: Report) => filesDrill(1, report);
+export const run = (report: Report) => filesDrill('all', report);
 
-/** `every`: every how-manieth call of the store is a step to die at. */
-export function filesDrill(every: number, report: Report): Promise<BenchResult> {
-  return storeDrill({ name: 'files', start: startLocal, every }, report);
+export function filesDrill(steps: StoreDrillOptions['steps'], report: Report): Promise<BenchResult> {
+  return storeDrill({ name: 'files', start: startLocal, steps }, report);
 }
 
 async function startLocal(): Promise<StoreUnderTest> {

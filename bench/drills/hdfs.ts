@@ -9,7 +9,7 @@ import { WebHdfs } from '../../src/sinks/files/stores/hdfs/webhdfs.ts';
 import { startHdfs } from '../../test/engines/hdfs.ts';
 import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
-import type { StoreUnderTest } from './stores/drill.ts';
+import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
 
 const ROOT = '/events';
@@ -20,14 +20,13 @@ const DISK_MIB = 256;
 const BLOCK_BYTES = 1 << 20;
 const LOOK_MS = 60_000;
 
-export const run = (report: Report) => hdfsDrill({ every: 1 }, report);
+export const run = (report: Report) => hdfsDrill({ steps: 'all' }, report);
 
-/** `every`: every how-manieth call of the store is a step to die at. */
 export function hdfsDrill(
-  { every, without = [] }: { readonly every: number; readonly without?: readonly string[] },
+  { steps, without = [] }: Pick<StoreDrillOptions, 'steps' | 'without'>,
   report: Report,
 ): Promise<BenchResult> {
-  return storeDrill({ name: 'hdfs', start: startUnderTest, every, without }, report);
+  return storeDrill({ name: 'hdfs', start: startUnderTest, steps, without }, report);
 }
 
 async function startUnderTest(report: Report): Promise<StoreUnderTest> {

@@ -6,21 +6,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startS3 } from '../../test/engines/s3.ts';
 import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
-import type { StoreUnderTest } from './stores/drill.ts';
+import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
 
 const PREFIX = 'web';
 /** How long the server is away. */
 const AWAY_MS = 5_000;
 
-export const run = (report: Report) => s3Drill({ every: 1 }, report);
+export const run = (report: Report) => s3Drill({ steps: 'all' }, report);
 
-/** `every`: every how-manieth call of the store is a step to die at. */
 export function s3Drill(
-  { every, without = [] }: { readonly every: number; readonly without?: readonly string[] },
+  { steps, without = [] }: Pick<StoreDrillOptions, 'steps' | 'without'>,
   report: Report,
 ): Promise<BenchResult> {
-  return storeDrill({ name: 's3', start: startUnderTest, every, without }, report);
+  return storeDrill({ name: 's3', start: startUnderTest, steps, without }, report);
 }
 
 async function startUnderTest(): Promise<StoreUnderTest> {

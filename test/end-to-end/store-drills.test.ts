@@ -1,21 +1,22 @@
-/** The drills of stores of files in their short form: every so many calls, and without what takes long. */
+/** The drills of stores of files in their short form: few steps, and without what takes long. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { filesDrill } from '../../bench/drills/files.ts';
 import { hdfsDrill } from '../../bench/drills/hdfs.ts';
 import { s3Drill } from '../../bench/drills/s3.ts';
+import { FEW_STEPS } from '../../bench/drills/stores/drill.ts';
 import type { BenchResult } from '../../bench/result.ts';
 import { orSkip } from '../engines/or-skip.ts';
 
 const silent = () => {};
 
 const DRILLS: readonly { name: string; engines: string; run: () => Promise<BenchResult> }[] = [
-  { name: 'a local disk', engines: 'Kafka', run: () => filesDrill(17, silent) },
-  { name: 'S3', engines: 'Kafka or S3', run: () => s3Drill({ every: 17, without: ['server_frozen'] }, silent) },
+  { name: 'a local disk', engines: 'Kafka', run: () => filesDrill(FEW_STEPS, silent) },
+  { name: 'S3', engines: 'Kafka or S3', run: () => s3Drill({ steps: FEW_STEPS, without: ['server_frozen'] }, silent) },
   {
     name: 'HDFS',
     engines: 'Kafka or HDFS',
-    run: () => hdfsDrill({ every: 17, without: ['namenode_restarted', 'disk_full'] }, silent),
+    run: () => hdfsDrill({ steps: FEW_STEPS, without: ['namenode_restarted', 'disk_full'] }, silent),
   },
 ];
 

@@ -10,7 +10,7 @@ import { startKafka } from '../../../test/engines/kafka.ts';
 import type { BenchResult } from '../../result.ts';
 import { meets } from '../../result.ts';
 import type { Report } from '../../run.ts';
-import type { Fate } from './faults.ts';
+import type { Fate, Step } from './faults.ts';
 import { FATES } from './faults.ts';
 import { Rig } from './rig.ts';
 
@@ -33,11 +33,18 @@ export interface StoreUnderTest {
 export interface StoreDrillOptions {
   readonly name: string;
   readonly start: (report: Report) => Promise<StoreUnderTest>;
-  /** Every how-manieth call of the store is a step to die at: 1 for all of them. */
-  readonly every: number;
+  /** Where to meddle: at every call in each way, or only here. */
+  readonly steps: 'all' | readonly Step[];
   /** Disturbances to leave out, in the short form. */
   readonly without?: readonly string[];
 }
+
+/** The short form: where most can go wrong. The first two claims are of the topic and of that for replays. */
+export const FEW_STEPS: readonly Step[] = [
+  { of: 'publishIfAbsent', call: 2, fate: 'lost' },
+  { of: 'finish', call: 0, fate: 'before' },
+  { of: 'close', call: 0, fate: 'after' },
+];
 
 /** Steps that end without the call being made: this many in a row, and there are no further ones. */
 const PAST_THE_END = 2;
@@ -53,7 +60,7 @@ export async function storeDrill(options: StoreDrillOptions, report: Report): Pr
   const rig = await Rig.open({ directory, brokers: kafka.brokers, under, report });
   stack.defer(() => rig.close());
 
-  const steps = await dieAtEachStep(rig, options.every, report);
+  const steps = await dieAtSteps(rig, options.steps, report);
   await rig.freezeAnOwner();
   report('two owners: checked');
   await rig.check();
@@ -70,23 +77,28 @@ export async function storeDrill(options: StoreDrillOptions, report: Report): Pr
   };
   const targets = {
     ...{ stored: acknowledged, max_lost: 0, max_doubled: 0, max_unexpected: 0, max_corrupt: 0 },
-    ...{ max_left_behind: 0, max_not_verified: 0, steps: 1 },
+    ...{ max_left_behind: 0, max_not_verified: 0, steps: options.steps === 'all' ? 1 : options.steps.length },
   };
   return { name: options.name, ok: meets(figures, targets), figures, ratios: {}, targets };
 }
 
-/** Resolves to the number of calls at which something happened. */
-async function dieAtEachStep(rig: Rig, every: number, report: Report): Promise<number> {
+/** Resolves to the number of steps that were reached. */
+async function dieAtSteps(rig: Rig, steps: 'all' | readonly Step[], report: Report): Promise<number> {
   let reached = 0;
+  const take = async (step: Step): Promise<boolean> => {
+    const name = await rig.loadWithFault(step);
+    if (name === undefined) return false;
+    await rig.check();
+    reached++;
+    report(`${describe(step.fate)} call ${step.call}, ${name}: ${rig.summary}`);
+    return true;
+  };
+  if (steps !== 'all') {
+    for (const step of steps) await take(step);
+    return reached;
+  }
   for (const fate of FATES) {
-    for (let call = 0, past = 0; past < PAST_THE_END; call += every) {
-      const name = await rig.loadWithFault(call, fate);
-      past = name === undefined ? past + 1 : 0;
-      if (name === undefined) continue;
-      await rig.check();
-      reached++;
-      report(`${describe(fate)} call ${call}, ${name}: ${rig.summary}`);
-    }
+    for (let call = 0, past = 0; past < PAST_THE_END; call++) past = (await take({ call, fate })) ? 0 : past + 1;
   }
   return reached;
 }

@@ -8,13 +8,20 @@ import { writeFileSync } from 'node:fs';
 export const FATES = ['before', 'after', 'lost'] as const;
 export type Fate = (typeof FATES)[number];
 
+/** A call that a connector makes to its store, and what happens to it. */
+export interface Step {
+  /** Which call, counted from 0 over the whole process, leaving out `open`. */
+  readonly call: number;
+  /** Counts only calls of this name. */
+  readonly of?: (typeof OF_STORE)[number] | (typeof OF_STAGED)[number];
+  readonly fate: Fate;
+}
+
 export interface StoreFault {
   /** Where the class of the store is, as a URL, and what it is called. */
   readonly module: string;
   readonly store: string;
-  /** Which call, counted from 0 over the whole process, leaving out `open`. */
-  readonly call: number;
-  readonly fate: Fate;
+  readonly step: Step;
   /** Written when the call is reached, with the name of it. */
   readonly reached: string;
 }
@@ -43,13 +50,14 @@ if (given) await meddle(JSON.parse(given) as StoreFault);
 async function meddle(fault: StoreFault): Promise<void> {
   const { [fault.store]: Store } = (await import(fault.module)) as Record<string, { prototype: Methods }>;
   const { prototype } = Store!;
+  const { call, of, fate } = fault.step;
   let calls = 0;
   const meet = async (name: string, act: () => Promise<unknown>): Promise<unknown> => {
-    if (calls++ !== fault.call) return act();
+    if ((of !== undefined && of !== name) || calls++ !== call) return act();
     writeFileSync(fault.reached, name);
-    if (fault.fate === 'before') die();
+    if (fate === 'before') die();
     await act();
-    if (fault.fate === 'after') die();
+    if (fate === 'after') die();
     throw new Error(`no answer to ${name}`);
   };
   for (const name of OF_STORE) {

@@ -12,7 +12,7 @@ import { Program } from '../../../test/support/program.ts';
 import { until } from '../../../test/support/until.ts';
 import type { Report } from '../../run.ts';
 import type { StoreUnderTest } from './drill.ts';
-import type { Fate, StoreFault } from './faults.ts';
+import type { Step, StoreFault } from './faults.ts';
 import { FAULT_VARIABLE } from './faults.ts';
 
 const COMMAND = path.join(import.meta.dirname, '../../../bin/millrace');
@@ -104,11 +104,11 @@ export class Rig {
    * the name of that call once a loader without faults has gone on from there and stopped;
    * undefined if there was no such call.
    */
-  async loadWithFault(call: number, fate: Fate): Promise<string | undefined> {
+  async loadWithFault(step: Step): Promise<string | undefined> {
     const reached = path.join(this.#options.directory, 'reached');
     rmSync(reached, { force: true });
     const { module, className } = this.#options.under;
-    const fault: StoreFault = { module: module.href, store: className, call, fate, reached };
+    const fault: StoreFault = { module: module.href, store: className, step, reached };
     await this.send(STEP_RECORDS);
     const program = await this.#load(fault).catch((error: unknown) => {
       // Dead before it could say that it runs.
