@@ -50,3 +50,32 @@ test('imports point one way', () => {
   assert.ok(seen > 50, `only ${seen} imports were found: the pattern no longer matches the code`);
   assert.deepEqual(wrong, []);
 });
+
+/**
+ * Of Kafka's client only what asks and answers is used: its Producer and Consumer lose or repeat
+ * records in ways that ours exist to prevent (test/log/kafka-rules.test.ts).
+ */
+const KAFKA_CLIENT = '@platformatic/kafka';
+const KAFKA_CLIENT_PARTS =
+  /^(Connection|ConnectionOptions|SASLOptions|API|createAPI|Reader|Writer|ResponseError|\w+V\d+|protocolErrors|protocolErrorsCodesById|compressionsAlgorithms|crc32c|(en|de)codeConsumerProtocol\w+)$/;
+
+test("only connections and requests of Kafka's client are used", () => {
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const name of globSync('**/*.ts', { cwd: source })) {
+    if (name.endsWith('.test.ts')) continue;
+    const text = readFileSync(path.join(source, name), 'utf8');
+    const mentions = text.split(`'${KAFKA_CLIENT}`).length - 1;
+    const imports = [...text.matchAll(/import (?:type )?\{([^}]*)\} from '@platformatic\/kafka';/g)];
+    if (mentions !== imports.length) wrong.push(`${name} imports the whole client, or from within it`);
+    if (mentions > 0 && !name.startsWith(path.join('log', 'kafka') + path.sep)) wrong.push(`${name} is not log/kafka`);
+    for (const part of imports.flatMap(([, parts = '']) => parts.split(',').map((one) => one.trim()))) {
+      if (part === '') continue;
+      seen++;
+      const [imported = ''] = part.replace(/^type /, '').split(' as ');
+      if (!KAFKA_CLIENT_PARTS.test(imported)) wrong.push(`${name} imports ${imported}`);
+    }
+  }
+  assert.ok(seen > 20, `only ${seen} parts were found: the pattern no longer matches the code`);
+  assert.deepEqual(wrong, []);
+});

@@ -7,7 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
-import { Admin } from '@platformatic/kafka';
+import { Admin, compatibilityPartitioner } from '@platformatic/kafka';
+import type { FetchAnswer } from '../../src/log/kafka/apis.ts';
 import type { KafkaLogConfig } from '../../src/log/kafka/config.ts';
 import { FETCH_BYTES, fetchRequest } from '../../src/log/kafka/fetch.ts';
 import { openKafkaLog } from '../../src/log/kafka/open.ts';
@@ -41,7 +42,7 @@ const join = async (t: TestContext, log: Log, group: string, topic: string) => {
 };
 
 /** Counts the requests of one kind that this process makes. Source of the numbers: Kafka's protocol. */
-const countRequests = (t: TestContext, apiKey: number) => {
+const countRequests = (t: TestContext, apiKey: number, onAnswer: (answer: unknown) => void = () => {}) => {
   const counter = { count: 0, underWay: 0, most: 0 };
   const isOne = (message: unknown) => (message as { apiKey: number }).apiKey === apiKey;
   const started = (message: unknown) => {
@@ -50,7 +51,9 @@ const countRequests = (t: TestContext, apiKey: number) => {
     counter.most = Math.max(counter.most, ++counter.underWay);
   };
   const ended = (message: unknown) => {
-    if (isOne(message)) counter.underWay--;
+    if (!isOne(message)) return;
+    counter.underWay--;
+    onAnswer((message as { result?: unknown }).result);
   };
   const names = ['tracing:plt:kafka:connections:api:start', 'tracing:plt:kafka:connections:api:asyncEnd'] as const;
   subscribe(names[0], started);
@@ -63,6 +66,7 @@ const countRequests = (t: TestContext, apiKey: number) => {
 };
 
 const PRODUCE = 0;
+const FETCH = 1;
 const OFFSET_COMMIT = 8;
 
 kafkaTest('1: a partition has one batch under way, also where two that were configured are one', async (kafka, t) => {
@@ -139,7 +143,7 @@ kafkaTest('5: a consumer that is not asked holds a bounded part of a backlog', a
     await producer.send({ topic, partition: 0 }, records);
   }
   const before = process.memoryUsage().arrayBuffers;
-  const fetches = countRequests(t, 1);
+  const fetches = countRequests(t, FETCH);
   const member = await join(t, log, newGroup(), topic);
   await until('it has its partition', () => member.partitions.size === 1);
   await until('it has read ahead', () => fetches.count > 0 && fetches.underWay === 0);
@@ -153,6 +157,27 @@ kafkaTest('5: a consumer that is not asked holds a bounded part of a backlog', a
     }
   }
   assert.ok(bytes >= 540 * 100_000);
+});
+
+kafkaTest('5: what a consumer holds is shared by its partitions', async (kafka, t) => {
+  const log = open(t, kafka.brokers);
+  const partitions = Array.from({ length: 24 }, (_, partition) => partition);
+  const topic = await newTopic(log, partitions.length);
+  const producer = log.producer();
+  const value = new Uint8Array(50_000).fill(65);
+  const records = Array.from({ length: 2 }, (): NewRecord => ({ timestamp: START, value }));
+  for (let sent = 0; sent < 20; sent++) {
+    await Promise.all(partitions.map((partition) => producer.send({ topic, partition }, records)));
+  }
+  let fetched = 0;
+  const fetches = countRequests(t, FETCH, (answer) => {
+    for (const { data } of (answer as FetchAnswer).partitions) fetched += data.length;
+  });
+  const member = await join(t, log, newGroup(), topic);
+  await until('it has its partitions', () => member.partitions.size === partitions.length);
+  await until('it has read ahead', () => fetches.count > 0 && fetches.underWay === 0);
+  // 48 MB are there. One that has room is asked for as much again, so twice 16 MiB is the most.
+  assert.ok(fetched > 0 && fetched < 33 * 1024 * 1024, `${fetched} bytes are held`);
 });
 
 kafkaTest('6: a broker that comes back finds the same member, which goes on where it was', {}, async (kafka, t) => {
@@ -238,6 +263,29 @@ kafkaTest(
     assert.deepEqual(await other.admin.committed(name), [{ topic, partition: 0, offset: 3 }]);
   },
 );
+
+kafkaTest("7: a key goes to the partition that Java's clients send it to", async (kafka, t) => {
+  const log = open(t, kafka.brokers);
+  const topic = await newTopic(log, 7);
+  const producer = log.producer();
+  await producer.send({ topic, partition: 0 }, numbered(0, 1));
+  for (const text of ['21', 'foobar', 'abc', 'a-little-bit-longer-string', 'user-1']) {
+    const key = Buffer.from(text);
+    assert.equal(producer.partitionFor(topic, key), compatibilityPartitioner({ topic, key }, key) % 7, text);
+  }
+});
+
+kafkaTest('8: a send outlasts a broker that is away for less than its time', {}, async (kafka, t) => {
+  const log = open(t, kafka.brokers, { config: { requestTimeout: 60_000, connectTimeout: 1_000 } });
+  const topic = await newTopic(log);
+  const producer = log.producer();
+  await producer.send({ topic, partition: 0 }, numbered(0, 10));
+  await kafka.nodes[0]!.kill();
+  const sent = producer.send({ topic, partition: 0 }, numbered(10, 10));
+  await Promise.all([kafka.nodes[0]!.start(), sent]);
+  const { records } = await log.read({ topic, partition: 0, offset: 0 });
+  assert.deepEqual(texts(records), range(0, 20));
+});
 
 kafkaTest('8: a send that cannot succeed settles in the time that it has', async (kafka, t) => {
   const log = open(t, kafka.brokers, { config: { requestTimeout: 500 }, topics: new Map([['absent', 1]]) });
