@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { ConnectorDeadLetters } from '../../src/loader/dead-letters.ts';
 import { deadLetterTopic } from '../../src/log/dead-letter.ts';
 import type { FilesConfig } from '../../src/sinks/files/config.ts';
+import type { Manifest } from '../../src/sinks/files/manifest.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import { LocalFileStore } from '../../src/sinks/files/stores/local.ts';
 import { verifyFiles } from '../../src/sinks/files/verify/verify.ts';
@@ -23,26 +33,67 @@ const TO = { topic: 'select-color', partition: 0 };
 const RECORDS = 60;
 const A_COMMIT = 20;
 
+/** A store in which something happens before one of its listings. */
+class BusyStore extends LocalFileStore {
+  #listings = Number.POSITIVE_INFINITY;
+  #meanwhile = async () => {};
+
+  /** Before the listing after so many. */
+  before(listings: number, meanwhile: () => Promise<void>): void {
+    this.#listings = listings;
+    this.#meanwhile = meanwhile;
+  }
+
+  get isOver(): boolean {
+    return this.#listings < 0;
+  }
+
+  override async list(directory: string, signal: AbortSignal) {
+    if (this.#listings-- === 0) await this.#meanwhile();
+    return super.list(directory, signal);
+  }
+}
+
 /** A log with records, some of which can't stand in a file, loaded into files. */
 class Loaded {
   readonly #t: TestContext;
   readonly config: FilesConfig;
-  readonly #store: LocalFileStore;
+  readonly #store: BusyStore;
   readonly #log: Awaited<ReturnType<typeof openTestLog>>;
   readonly #root: string;
+  #loaded = 0;
 
   private constructor(t: TestContext, log: Awaited<ReturnType<typeof openTestLog>>, given: FilesChanges) {
     this.#t = t;
     this.#log = log;
     this.config = filesConfigWith({ roll: { records: A_COMMIT }, ...given });
     this.#root = temporaryDirectory(t);
-    this.#store = new LocalFileStore(this.#root);
+    this.#store = new BusyStore(this.#root);
   }
 
   static async make(t: TestContext, given: FilesChanges = {}, refused = 0): Promise<Loaded> {
     const loaded = new Loaded(t, await openTestLog(t), given);
-    await loaded.#load(refused);
+    await loaded.#log.admin.createTopic(TO.topic, { partitions: 1 });
+    await loaded.#log.admin.createTopic(deadLetterTopic(CONNECTOR), { partitions: 1 });
+    await loaded.load(RECORDS, refused);
     return loaded;
+  }
+
+  /** Makes it so that before the n-th listing of the store other records are loaded. */
+  loadBefore(listings: number): { readonly hasHappened: () => boolean } {
+    this.#store.before(listings, () => this.load(A_COMMIT));
+    return { hasHappened: () => this.#store.isOver };
+  }
+
+  /** Moves a finished file back to where it was before: as if its writer had been killed before it finished it. */
+  unfinish(file: string): void {
+    const [manifests = ''] = globSync('_millrace/commits/*', { cwd: this.#root });
+    const newest = readdirSync(path.join(this.#root, manifests)).sort().at(-1)!;
+    const [line = ''] = readFileSync(path.join(this.#root, manifests, newest), 'utf8').split('\n');
+    const { files } = JSON.parse(line) as Manifest;
+    const { temporary } = files.find(({ final }) => path.join(this.#root, final) === file)!;
+    mkdirSync(path.dirname(path.join(this.#root, temporary)), { recursive: true });
+    renameSync(file, path.join(this.#root, temporary));
   }
 
   async findings() {
@@ -67,12 +118,12 @@ class Loaded {
     await this.#log.admin.deleteRecords([{ ...TO, offset: before }]);
   }
 
-  async #load(refused: number): Promise<void> {
-    await this.#log.admin.createTopic(TO.topic, { partitions: 1 });
-    await this.#log.admin.createTopic(deadLetterTopic(CONNECTOR), { partitions: 1 });
+  async load(count: number, refused = 0): Promise<void> {
+    const offset = this.#loaded;
+    this.#loaded += count + refused;
     const producer = this.#log.producer();
     const bad = { ...recordAt(0), value: Buffer.from('not an event') };
-    const good = Array.from({ length: RECORDS }, (_, i) => recordAt(i));
+    const good = Array.from({ length: count }, (_, i) => recordAt(offset + i));
     await producer.send(TO, [...good, ...Array.from({ length: refused }, () => bad)]);
     const sink = createFilesSink(
       this.config,
@@ -85,12 +136,12 @@ class Loaded {
     );
     await sink.open(this.#t.signal);
     const writer = await sink.partition(TO, this.#t.signal);
-    const { records } = await this.#log.read({ ...TO, offset: 0 });
+    const { records } = await this.#log.read({ ...TO, offset });
     await writer.write(records, this.#t.signal);
     await writer.flush(this.#t.signal);
     await writer.abandon();
     await sink.close();
-    await this.#log.admin.alterPositions(`connect-${CONNECTOR}`, [{ ...TO, offset: RECORDS + refused }]);
+    await this.#log.admin.alterPositions(`connect-${CONNECTOR}`, [{ ...TO, offset: this.#loaded }]);
   }
 }
 
@@ -167,4 +218,26 @@ test('verify looks only at what the log still holds', async (t) => {
   const found = await loaded.findings();
   assert.equal(found.records, RECORDS - found.from);
   assert.ok(isSound({ ...TO, ...found }));
+});
+
+for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
+  test(`verify finds nothing wrong while loading goes on, ${guarantee}`, async (t) => {
+    for (let listings = 0; ; listings++) {
+      const loaded = await Loaded.make(t, { guarantee });
+      const { hasHappened } = loaded.loadBefore(listings);
+      const found = await loaded.findings();
+      if (!hasHappened()) break;
+      assert.ok(isSound({ ...TO, ...found }), JSON.stringify({ listings, ...found }));
+    }
+  });
+}
+
+test('verify finishes what a killed writer had committed, and finds it lost if it is nowhere', async (t) => {
+  const loaded = await Loaded.make(t);
+  const newest = loaded.files.at(-1)!;
+  loaded.unfinish(newest);
+  assert.deepEqual(await loaded.findings(), GOOD);
+  rmSync(newest);
+  const found = await loaded.findings();
+  assert.equal(found.lost, A_COMMIT);
 });

@@ -3,11 +3,12 @@ import { deadLetterTopic, fromDeadLetter, replayTopic } from '../../../log/dead-
 import type { Log, LogRecord, TopicPartition } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
 import { systemClock } from '../../../support/clock.ts';
+import { MillraceError } from '../../../support/errors.ts';
 import { silentLogger } from '../../../support/logger.ts';
 import type { PartitionFindings, VerifyProgress } from '../../verification.ts';
-import { Chain } from '../chain.ts';
+import { Chain, foldersOf } from '../chain.ts';
 import type { FilesConfig } from '../config.ts';
-import type { ManifestFile } from '../manifest.ts';
+import type { Manifest, ManifestFile } from '../manifest.ts';
 import { readOwner } from '../owner.ts';
 import type { ChainIdentity } from '../paths.ts';
 import { dataFileChain, parseDataFileName, parsePlainFileName, plainFileChain } from '../paths.ts';
@@ -57,11 +58,12 @@ export async function verifyFiles(options: VerifyFilesOptions): Promise<Partitio
     Array.from({ length: partitions }, (_, partition) => ({ connector: owner?.id ?? '', topic, topicId, partition })),
   );
   const isPlain = options.guarantee === 'at-least-once';
-  const commits = await (isPlain ? filesByPartition(store, signal) : commitsByChain(store, signal));
   const chainOf = isPlain ? plainFileChain : dataFileChain;
-  const deadLetters = await deadLetterOffsets(log, connector);
+  // Positions first: what is loaded meanwhile lies above them, and is left out.
   const plans = [];
   for (const identity of identities) plans.push(await (isPlain ? plainPlanOf : planOf)(options, identity));
+  const deadLetters = await deadLetterOffsets(log, connector);
+  const commits = await (isPlain ? filesByPartition(store, signal) : commitsByChain(store, signal));
   const all = plans.reduce((sum, { from, to }) => sum + to - from, 0);
   let done = 0;
   const findings: PartitionFindings[] = [];
@@ -87,8 +89,6 @@ interface PartitionPlan {
   readonly to: number;
   /** What newer manifests say of files, by final path; older manifests are gone. */
   readonly committed: ReadonlyMap<string, ManifestFile>;
-  /** Before there, records of the log may stand in the store already. */
-  readonly end: number;
 }
 
 async function planOf({ log, store, signal }: VerifyFilesOptions, identity: ChainIdentity): Promise<PartitionPlan> {
@@ -97,13 +97,32 @@ async function planOf({ log, store, signal }: VerifyFilesOptions, identity: Chai
   const bounds = (await log.admin.offsets(topic)).find((of) => of.partition === partition);
   const from = bounds?.startOffset ?? 0;
   const newest = await chain.newest(signal);
+  if (newest) await finished(chain, newest, signal);
   const to = Math.max(from, (newest?.end ?? -1) + 1);
   const committed = new Map<string, ManifestFile>();
   for (const number of await chain.numbers(signal)) {
     const manifest = await chain.manifest(number, signal);
     for (const file of manifest?.files ?? []) committed.set(file.final, file);
   }
-  return { identity, from, to, committed, end: to };
+  return { identity, from, to, committed };
+}
+
+/** Finishes a commit that a writer has published and not finished yet, as anyone may. */
+async function finished(chain: Chain, newest: Manifest, signal: AbortSignal): Promise<void> {
+  const folders = await Promise.all(
+    foldersOf(newest.files).map(async (folder) => {
+      const entries = await chain.store.list(folder, signal);
+      return entries.map(({ name }) => `${folder}/${name}`);
+    }),
+  );
+  const standing = new Set(folders.flat());
+  if (newest.files.every(({ final }) => standing.has(final))) return;
+  try {
+    await chain.finish(newest, signal);
+  } catch (error) {
+    // Its records will be found lost.
+    if (!(error instanceof MillraceError) || error.code !== 'FILES_DATA_MISSING') throw error;
+  }
 }
 
 async function plainPlanOf({ log, connector }: VerifyFilesOptions, identity: ChainIdentity): Promise<PartitionPlan> {
@@ -112,7 +131,7 @@ async function plainPlanOf({ log, connector }: VerifyFilesOptions, identity: Cha
   const positions = await log.admin.committed(`connect-${connector}`);
   const position = positions.find((of) => of.topic === topic && of.partition === partition)?.offset ?? 0;
   const from = bounds?.startOffset ?? 0;
-  return { identity, from, to: Math.max(from, position), committed: new Map(), end: bounds?.endOffset ?? 0 };
+  return { identity, from, to: Math.max(from, position), committed: new Map() };
 }
 
 /** All data files by chain, as commits in the order of their offsets. */
@@ -233,13 +252,21 @@ class PartitionVerification {
         difference.addStored(value);
       }
     }
-    for await (const { value } of this.#logged(end, this.#plan.end, false)) difference.addLater(value);
+    for await (const { value } of this.#logged(end, await this.#mayBeStored(end), false)) difference.addLater(value);
     const { lost, doubled, unexpected } = difference.findings;
     this.#found.lost += lost;
     // What the log dropped in mid-commit can't be told from what was never there.
     if (first < this.#plan.from) return;
     this.#found.doubled += doubled;
     this.#found.unexpected += unexpected;
+  }
+
+  /** Before which offset records may stand in files that should hold those before `end`. */
+  async #mayBeStored(end: number): Promise<number> {
+    const { log, guarantee } = this.#options;
+    if (guarantee === 'exactly-once') return end;
+    const { topic, partition } = this.#plan.identity;
+    return (await log.admin.offsets(topic)).find((of) => of.partition === partition)?.endOffset ?? end;
   }
 
   /** Records of the log that the store should have. */
