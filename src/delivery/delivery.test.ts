@@ -50,8 +50,9 @@ test('events wait for others for the linger time, then go together', async () =>
   const { clock, producer, delivery } = setUp();
   delivery.admit([event()]);
   delivery.admit([event(), event()]);
-  assert.equal(producer.pending.length, 0);
-  clock.advance(4);
+  clock.advance(3);
+  assert.deepEqual([clock.sleeping, producer.pending.length], [1, 0]);
+  clock.advance(1);
   const [send] = await until('a batch is sent', () => producer.pending.length > 0 && producer.pending);
   assert.equal(send?.records.length, 3);
   checkAccounting(delivery);
