@@ -10,8 +10,9 @@ export interface Hold {
   /** The name of a data file in its folder, never used twice. */
   fileName(file: Omit<DataFileName, 'number'>): string;
   /**
-   * Commits: once it settles, everything up to `plan.end` is in the store for good. If it throws,
-   * the hold is over and `giveUp` says what becomes of its files.
+   * Commits: once it settles, everything up to `plan.end` is in the store for good.
+   * If it throws, the hold is over and `giveUp` says what becomes of its files: nobody else may
+   * remove one that was closed, for it may be committed all the same.
    */
   commit(plan: CommitPlan, signal: AbortSignal): Promise<void>;
   /** Ends the hold and removes what it can't have committed. Never throws. */

@@ -102,27 +102,35 @@ export class Roller {
     return file;
   }
 
-  /** Ends the content of all open files, for the next manifest. They stay known until `forget`. */
+  /** Ends the content of all open files, for the next manifest. */
   seal(signal: AbortSignal): Promise<ManifestFile[]> {
     return Promise.all(this.#all().map((file) => file.seal(signal)));
   }
 
-  /** Closes all sealed files, side by side. */
+  /**
+   * Closes all sealed files, side by side, and forgets them at once: from here on they are the
+   * hold's, and records that come open new ones. Those of a close that fails are discarded.
+   */
   async close(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#all().map((file) => file.close(signal)));
-  }
-
-  /** Forgets the files, which are committed. */
-  forget(): void {
-    this.#files.clear();
-    this.#open = 0;
-    this.#latest = undefined;
+    const files = this.#all();
+    this.#forget();
+    const closes = await Promise.allSettled(files.map((file) => file.close(signal)));
+    const failed = closes.find(({ status }) => status === 'rejected');
+    if (!failed) return;
+    await Promise.all(files.map((file) => file.discard()));
+    throw (failed as PromiseRejectedResult).reason;
   }
 
   /** Ends all open files without keeping them. Never throws. */
   async discard(): Promise<void> {
     await Promise.all(this.#all().map((file) => file.discard()));
-    this.forget();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#files.clear();
+    this.#open = 0;
+    this.#latest = undefined;
   }
 
   #all(): DataFile[] {

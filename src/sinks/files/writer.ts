@@ -162,7 +162,6 @@ export class FilesWriter implements PartitionWriter {
     const closed = this.#roller.close(signal);
     const plan = { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files, closed } as const;
     await this.#hold.commit(plan, signal);
-    this.#roller.forget();
     this.#resume = this.#next;
     this.#waitingSince = undefined;
     this.#refused = 0;
