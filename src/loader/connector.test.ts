@@ -5,6 +5,7 @@ import { MemoryStore } from '../../test/support/memory-sink.ts';
 import { openTestLog } from '../../test/support/test-log.ts';
 import { until } from '../../test/support/until.ts';
 import type { Consumer, Log } from '../log/log.ts';
+import type { PartitionWriter, Sink } from '../sinks/sink.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
 import { silentLogger } from '../support/logger.ts';
@@ -22,7 +23,7 @@ async function setUp(t: TestContext, keepsPosition: boolean) {
   await log.admin.createTopic('web', { partitions: 2 });
   await log.admin.createTopic('millrace-dead-letters-memory', { partitions: 1 });
   const store = new MemoryStore(keepsPosition);
-  const start = () => {
+  const start = (createSink: () => Sink = () => store.sink()) => {
     const connector = new Connector({
       name: 'memory',
       topics: ['web'],
@@ -30,7 +31,7 @@ async function setUp(t: TestContext, keepsPosition: boolean) {
       config,
       clock: systemClock,
       logger: silentLogger,
-      createSink: () => store.sink(),
+      createSink,
     });
     connector.start();
     t.after(() => connector.stop());
@@ -74,6 +75,48 @@ test('a stop while the store opens is polite, and no failure', async (t) => {
   await connector.stop();
   const { state, restarts, lastError } = connector.snapshot;
   assert.deepEqual({ state, restarts, lastError }, { state: 'STOPPED', restarts: 0, lastError: undefined });
+});
+
+test('what a writer finishes between its calls is committed, though no record follows', async (t) => {
+  const { log, start } = await setUp(t, false);
+  await append(log, 20);
+  const finished = Promise.withResolvers<void>();
+  let taken = 0;
+  start(() => ({
+    open: async () => {},
+    close: async () => {},
+    partition: async () => {
+      let end: number | undefined;
+      let durableUpTo: number | undefined;
+      let underway: Promise<void> | undefined;
+      const writer: PartitionWriter = {
+        resumeOffset: () => undefined,
+        flushDueAt: () => undefined,
+        flush: async () => ({ durableUpTo, duplicates: 0 }),
+        abandon: async () => {},
+        get underway() {
+          return underway;
+        },
+        write: async (records) => {
+          taken += records.length;
+          if (durableUpTo !== undefined) underway = undefined;
+          const last = records.at(-1);
+          if (last) {
+            end = last.offset + 1;
+            underway ??= finished.promise.then(() => {
+              durableUpTo = end;
+            });
+          }
+          return { durableUpTo, duplicates: 0 };
+        },
+      };
+      return writer;
+    },
+  }));
+  await until('all is taken', () => taken === 20);
+  assert.equal(await lagOf(log), 20);
+  finished.resolve();
+  await until('all is committed', async () => (await lagOf(log)) === 0);
 });
 
 for (const keepsPosition of [true, false]) {

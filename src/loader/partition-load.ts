@@ -148,8 +148,8 @@ export class PartitionLoad {
         this.#tellRoom();
         this.#advance(progress);
         if (progress.durableUpTo !== undefined) backoff.reset();
-      } else {
-        await this.#somethingToDo(due);
+      } else if (await this.#somethingToDo(due, writer.underway)) {
+        this.#advance(await writer.write([], signal));
       }
     }
   }
@@ -161,12 +161,19 @@ export class PartitionLoad {
     return next > (records[0]?.offset ?? 0) ? records.filter(({ offset }) => offset >= next) : records;
   }
 
-  async #somethingToDo(due: number | undefined): Promise<void> {
+  /** Waits, and says whether the writer has something to tell. */
+  async #somethingToDo(due: number | undefined, underway: Promise<void> | undefined): Promise<boolean> {
     const awake = new AbortController();
     this.#wake = () => awake.abort();
-    if (this.#queue.length > 0 || this.#stopping) return;
+    if (this.#queue.length > 0 || this.#stopping) return false;
+    let told = false;
+    void underway?.then(() => {
+      told = true;
+      awake.abort();
+    });
     const waitMs = due === undefined ? IDLE_MS : Math.max(0, due - this.#options.clock.monotonic());
     await this.#options.clock.sleep(waitMs, awake.signal);
+    return told;
   }
 
   #advance({ durableUpTo, duplicates }: Progress): void {

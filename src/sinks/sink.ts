@@ -35,6 +35,11 @@ export interface PartitionWriter {
   flush(signal: AbortSignal): Promise<Progress>;
   /** When `flush` is due, on the monotonic clock; `undefined` if nothing waits. The loader calls it then. */
   flushDueAt(): number | undefined;
+  /**
+   * What the writer does between its calls, if it does anything: settles, and never rejects, when
+   * there is something to be told, which the next call does, be it a `write` of no records.
+   */
+  readonly underway?: Promise<void> | undefined;
   /** Gives up whatever is not durable, leaving nothing half-done that a reader could see. Never throws. */
   abandon(): Promise<void>;
 }

@@ -239,6 +239,7 @@ export class Assignment implements Hold {
   readonly #claim: Manifest;
   readonly #folder: string;
   #last: Manifest;
+  #nextNumber: number;
   #open: Publication | undefined;
   #retention: Promise<void> = Promise.resolve();
   readonly #ended = new AbortController();
@@ -248,6 +249,7 @@ export class Assignment implements Hold {
     this.#claim = claim;
     this.#folder = folder;
     this.#last = claim;
+    this.#nextNumber = claim.number + 1;
   }
 
   /** The last offset that is settled; null as long as there is none. */
@@ -255,9 +257,9 @@ export class Assignment implements Hold {
     return this.#last.end;
   }
 
-  /** The number that the next manifest will have. */
+  /** The number that the next commit to begin will have. */
   get nextNumber(): number {
-    return this.#last.number + 1;
+    return this.#nextNumber;
   }
 
   /** Where the `k`-th temporary file of this assignment goes. */
@@ -265,21 +267,21 @@ export class Assignment implements Hold {
     return `${this.#folder}/${k}.part`;
   }
 
-  /** The name of a data file for the next manifest. */
+  /** The name of a data file for the next commit to begin. */
   fileName(file: Omit<DataFileName, 'number'>): string {
     return dataFileName(this.#chain.identity, { ...file, number: this.nextNumber });
   }
 
   /**
-   * Commits: once it settles, everything up to `plan.end` is in the store for good. If it throws,
-   * the assignment is over and `giveUp` says what becomes of its files.
+   * Commits, one at a time: once it settles, everything up to `plan.end` is in the store for good.
+   * If it throws, the assignment is over and `giveUp` says what becomes of its files.
    */
   async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
     const { kind, resume, end, refused, files, closed = Promise.resolve() } = plan;
     const manifest: Manifest = {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
-      number: this.nextNumber,
+      number: this.#nextNumber++,
       previous: this.#last.number,
       assignment: this.#claim.assignment,
       kind,

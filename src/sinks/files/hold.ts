@@ -7,10 +7,10 @@ export interface Hold {
   readonly end: number | null;
   /** Where the `k`-th temporary file goes. */
   temporaryPath(k: number): string;
-  /** The name of a data file in its folder, never used twice. */
+  /** The name of a data file for the next commit to begin, never used twice. */
   fileName(file: Omit<DataFileName, 'number'>): string;
   /**
-   * Commits: once it settles, everything up to `plan.end` is in the store for good.
+   * Commits, one at a time: once it settles, everything up to `plan.end` is in the store for good.
    * If it throws, the hold is over and `giveUp` says what becomes of its files: nobody else may
    * remove one that was closed, for it may be committed all the same.
    */

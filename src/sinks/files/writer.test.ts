@@ -40,6 +40,69 @@ const idsOf = (count: number) =>
     .map(({ offset }) => `event-${offset}`)
     .toSorted();
 
+test('while a commit is under way, records go into new files', async (t) => {
+  const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  const held = Promise.withResolvers<void>();
+  let published = 0;
+  meddling.intercept = async (call, act) => {
+    if (call.name === 'publishIfAbsent' && ++published === 1) await held.promise;
+    return act();
+  };
+  assert.equal((await writer.write(range(0, 15), t.signal)).durableUpTo, undefined);
+  await until('the first commit is under way', () => published === 1);
+  assert.equal((await writer.write(range(15, 4), t.signal)).durableUpTo, undefined);
+  assert.equal(published, 1);
+  held.resolve();
+  await writer.underway;
+  assert.equal((await writer.write([], t.signal)).durableUpTo, 10);
+  assert.equal(writer.underway, undefined);
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 19);
+  assert.equal(published, 2);
+  await writer.abandon();
+  assert.deepEqual(await ids(), idsOf(19));
+});
+
+test('one commit begins after the other', async (t) => {
+  const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  const held = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name === 'finish') await held.promise;
+    return act();
+  };
+  const writing = writer.write(range(0, 30), t.signal);
+  await until('the first commit finishes its files', () => calls.includes('finish'));
+  held.resolve();
+  await writing;
+  await writer.flush(t.signal);
+  const order = calls.filter((name) => name === 'prepare' || name === 'finish');
+  assert.deepEqual(order, ['prepare', 'finish', 'prepare', 'finish', 'prepare', 'finish']);
+  await writer.abandon();
+  assert.deepEqual(await ids(), idsOf(30));
+});
+
+test('a commit that failed is told by the next call, and nothing is committed after it', async (t) => {
+  const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  meddling.intercept = async ({ name }, act) => {
+    if (name === 'prepare') throw filesErrors.FILES_HDFS_REFUSED('no');
+    return act();
+  };
+  await writer.write(range(0, 15), t.signal);
+  await writer.underway;
+  await assert.rejects(writer.write([], t.signal), { code: 'FILES_HDFS_REFUSED' });
+  await assert.rejects(writer.flush(t.signal), { code: 'FILES_HDFS_REFUSED' });
+  await writer.abandon();
+  meddling.intercept = async (_call, act) => act();
+  assert.deepEqual(await ids(), []);
+  const next = await take();
+  assert.equal(next.resumeOffset(), undefined);
+  await next.abandon();
+});
+
 test('files whose commit is not known to have failed stay, whoever gives up', async (t) => {
   const { meddling, clock, take, ids, disk } = setUp(t);
   const writer = await take();

@@ -1,6 +1,7 @@
 import type { LogRecord, TopicPartition } from '../../log/log.ts';
 import { messageOf } from '../../support/errors.ts';
 import type { PartitionWriter, Progress, SinkContext } from '../sink.ts';
+import type { CommitPlan } from './chain.ts';
 import type { FilesConfig } from './config.ts';
 import type { DataFile } from './data-file.ts';
 import { filesErrors } from './errors.ts';
@@ -16,7 +17,8 @@ const DEAD_LETTERS_IN_FLIGHT = 100;
 
 /**
  * Writes one partition: records into open files, and on `flush`, or when a bound is reached, a
- * commit of all of them at one offset.
+ * commit of all of them at one offset. While a store takes its time over a commit, the records that
+ * come go into new files; the next commit begins when this one is through.
  */
 export class FilesWriter implements PartitionWriter {
   readonly #partition: TopicPartition;
@@ -29,7 +31,11 @@ export class FilesWriter implements PartitionWriter {
   #deadLetters: Promise<void>[] = [];
   /** The call under way, or the last one; there is never more than one. */
   #call: Promise<unknown> = Promise.resolve();
-  /** The first offset that is not committed; undefined before the first record of a new chain. */
+  /** The commit under way, or one that nobody was told of yet. Never rejects. */
+  #underway: Promise<void> | undefined;
+  #committing = false;
+  #failure: unknown;
+  /** The first offset that no commit has; undefined before the first record of a new chain. */
   #resume: number | undefined;
   /** The first offset that was not taken yet. */
   #next: number | undefined;
@@ -80,7 +86,7 @@ export class FilesWriter implements PartitionWriter {
           if (!file.tryAppend(record.value, record.offset)) {
             await file.append(record.value, record.offset, signal);
           }
-          if (this.#reachedBound(file)) await this.#commit(signal);
+          if (this.#reachedBound(file)) await this.#beginCommit(signal);
         } else {
           this.#take(record);
           await this.#refuse(record);
@@ -90,7 +96,15 @@ export class FilesWriter implements PartitionWriter {
   }
 
   flush(signal: AbortSignal): Promise<Progress> {
-    return this.#run(signal, (signal) => this.#commit(signal));
+    return this.#run(signal, async (signal) => {
+      await this.#beginCommit(signal);
+      await this.#underway;
+      this.#throwIfFailed();
+    });
+  }
+
+  get underway(): Promise<void> | undefined {
+    return this.#underway;
   }
 
   flushDueAt(): number | undefined {
@@ -102,6 +116,7 @@ export class FilesWriter implements PartitionWriter {
   async abandon(): Promise<void> {
     this.#ended.abort();
     await this.#call.catch(() => {});
+    await this.#underway;
     await Promise.allSettled(this.#deadLetters);
     await this.#roller.discard();
     await this.#hold.giveUp(AbortSignal.timeout(GIVE_UP_MS));
@@ -112,7 +127,9 @@ export class FilesWriter implements PartitionWriter {
     const call = this.#call.then(async () => {
       const either = AbortSignal.any([signal, this.#ended.signal]);
       either.throwIfAborted();
+      this.#throwIfFailed();
       await act(either);
+      if (!this.#committing) this.#underway = undefined;
       const duplicates = this.#duplicates;
       this.#duplicates = 0;
       return { durableUpTo: this.resumeOffset(), duplicates };
@@ -124,7 +141,9 @@ export class FilesWriter implements PartitionWriter {
   }
 
   async #openFile(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
-    if (this.#roller.full) await this.#commit(signal);
+    if (this.#roller.full) await this.#beginCommit(signal);
+    // What a store holds in memory for open files is free again once they are committed.
+    if (this.#roller.full) await this.#underway;
     return this.#roller.open(record, signal);
   }
 
@@ -154,18 +173,36 @@ export class FilesWriter implements PartitionWriter {
     this.#deadLetters = [];
   }
 
-  async #commit(signal: AbortSignal): Promise<void> {
+  /** Ends the open files and begins to commit them, once the commit before is through. */
+  async #beginCommit(signal: AbortSignal): Promise<void> {
     if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
+    await this.#underway;
+    this.#throwIfFailed();
     await this.#settleDeadLetters();
     const files = await this.#roller.seal(signal);
     const kind = files.length > 0 ? 'data' : 'position';
     const closed = this.#roller.close(signal);
     const plan = { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files, closed } as const;
-    await this.#hold.commit(plan, signal);
+    this.#committing = true;
+    this.#underway = this.#commit(plan, this.#repeated, signal);
     this.#resume = this.#next;
     this.#waitingSince = undefined;
     this.#refused = 0;
-    this.#duplicates += this.#repeated;
     this.#repeated = 0;
+  }
+
+  /** Never rejects: whoever asks next is told. */
+  async #commit(plan: CommitPlan, repeated: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#hold.commit(plan, signal);
+      this.#duplicates += repeated;
+    } catch (error) {
+      this.#failure = error ?? new Error('a commit failed');
+    }
+    this.#committing = false;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 }
