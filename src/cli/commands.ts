@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { compact } from './compact.ts';
 import { config } from './config.ts';
 import { connectors } from './connectors.ts';
 import { deadletters } from './deadletters.ts';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   connectors,
   deadletters,
   verify,
+  compact,
   doctor,
   config,
 ];

@@ -12,10 +12,8 @@ import { isSound } from '../sinks/verification.ts';
 import type { Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
 import type { Output } from './output.ts';
+import { progressBar } from './progress-bar.ts';
 
-/** How often the progress bar is drawn, in milliseconds. */
-const DRAW_MS = 100;
-const BAR_CELLS = 30;
 const SUMS = ['records', 'deadLettered', 'stored', 'lost', 'doubled', 'unexpected', 'corrupt'] as const;
 type Sums = Record<(typeof SUMS)[number], number>;
 
@@ -39,7 +37,7 @@ export const verify: Command = {
       const store = storeOf(connector.files, path.resolve(configuration.data));
       await store.open(signal);
       const topics = connector.topics ?? eventTopics(configuration).map((topic) => topic.name);
-      const onProgress = progressBar(output);
+      const onProgress = progressBar(output, 'records');
       const { guarantee } = connector.files;
       const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
       return report(output, partitions);
@@ -87,19 +85,4 @@ function report(output: Output, partitions: readonly PartitionFindings[]): numbe
     else output.line(output.style('red', 'The store is not what the log says.'));
   }
   return sound ? EXIT.good : EXIT.failed;
-}
-
-/** Draws on a terminal; nothing elsewhere. */
-function progressBar(output: Output): (done: number, all: number) => void {
-  if (!output.isTerminal || output.json) return () => {};
-  let drawn = 0;
-  return (done, all) => {
-    const now = performance.now();
-    if (now - drawn < DRAW_MS && done < all) return;
-    drawn = now;
-    const filled = Math.round((BAR_CELLS * done) / Math.max(all, 1));
-    output.progress(
-      done < all ? `[${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}] ${done} of ${all} records` : '',
-    );
-  };
 }

@@ -8,7 +8,7 @@ import type { Hold } from './hold.ts';
 import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
 import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.ts';
 import type { ChainIdentity, DataFileName } from './paths.ts';
-import { chainName, dataFileName, manifestName, manifestNumber, WORK } from './paths.ts';
+import { chainPlaces, dataFileName, manifestName, manifestNumber } from './paths.ts';
 import { Publication } from './publication.ts';
 import type { FileStore } from './stores/file-store.ts';
 import { readWhole } from './stores/file-store.ts';
@@ -40,6 +40,8 @@ export interface CommitPlan {
   readonly end: number;
   readonly refused: number;
   readonly files: readonly ManifestFile[];
+  /** Files that these replace. */
+  readonly sources?: readonly string[];
   /** Settles when all files are closed; the manifest is prepared meanwhile. */
   readonly closed?: Promise<void>;
 }
@@ -65,12 +67,12 @@ export class Chain {
   readonly #commits: string;
   readonly #temporary: string;
 
-  constructor(store: FileStore, identity: ChainIdentity, context: ChainContext) {
+  constructor(store: FileStore, identity: ChainIdentity, context: ChainContext, places = chainPlaces(identity)) {
     this.store = store;
     this.identity = identity;
     this.context = context;
-    this.#commits = `${WORK}/commits/${chainName(identity)}`;
-    this.#temporary = `${WORK}/tmp/${chainName(identity)}`;
+    this.#commits = places.commits;
+    this.#temporary = places.temporary;
   }
 
   /** The numbers of the manifests, ascending. */
@@ -177,8 +179,9 @@ export class Chain {
   }
 
   /**
-   * Brings the files of a manifest to the paths that it names. Anyone may do so at any time. A
-   * file that is nowhere was finished and then taken by something that goes by newer manifests.
+   * Brings the files of a manifest to the paths that it names, then removes those that they
+   * replace. Anyone may do so at any time: no path is ever used twice. A file that is nowhere was
+   * finished and then taken by something that goes by newer manifests.
    */
   async finish(manifest: Manifest, signal: AbortSignal): Promise<void> {
     if (manifest.files.length === 0) return;
@@ -187,7 +190,11 @@ export class Chain {
       return this.store.finish(manifest.files, signal);
     });
     const [first] = missing;
-    if (!first || ((await this.numbers(signal)).at(-1) ?? -1) > manifest.number) return;
+    if (!first) {
+      for (const source of manifest.sources ?? []) await this.retry(signal, () => this.store.remove(source, signal));
+      return;
+    }
+    if (((await this.numbers(signal)).at(-1) ?? -1) > manifest.number) return;
     throw filesErrors.FILES_DATA_MISSING(
       `${first.final} was committed, but it is gone, and ${first.temporary} as well`,
     );
@@ -277,7 +284,7 @@ export class Assignment implements Hold {
    * If it throws, the assignment is over and `giveUp` says what becomes of its files.
    */
   async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
-    const { kind, resume, end, refused, files, closed = Promise.resolve() } = plan;
+    const { kind, resume, end, refused, files, sources, closed = Promise.resolve() } = plan;
     const manifest: Manifest = {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
@@ -289,6 +296,7 @@ export class Assignment implements Hold {
       end,
       counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
       files,
+      ...(sources && { sources }),
     };
     // Before the commit point: a store that refuses the folders must not have committed to them.
     const folders = this.#chain.store.makeDirectories(foldersOf(files), signal);

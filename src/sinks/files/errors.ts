@@ -41,6 +41,10 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'Something else stands where a committed file must go. Move it away, then start the connector again.',
   },
+  FILES_COMPACT_UNFIT: {
+    decision: 'stop',
+    help: 'Only JSON lines that were loaded exactly once can be merged: Parquet files would have to be written anew, and files without manifests do not say what they hold.',
+  },
   FILES_LENGTH_MISMATCH: {
     decision: 'retry',
     help: 'The store kept another number of bytes than were sent; the records are written again.',
@@ -138,4 +142,10 @@ export const filesErrors = defineErrors({
 /** Whether an error says that a file is not there (any more). */
 export function isGone(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'FILES_GONE';
+}
+
+/** Whether a file could not be read for a reason that lies not in the file: the store is to blame, or the reader stopped. */
+export function isStoreTrouble(error: unknown): boolean {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return name === 'AbortError' || (typeof code === 'string' && code.startsWith('FILES_') && code !== 'FILES_GONE');
 }

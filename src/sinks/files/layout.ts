@@ -26,6 +26,7 @@ const TEMPLATE_CHARACTERS = 1_000;
 /** Where each field of a time stands in an ISO 8601 text. */
 const TIME_FIELDS = { yyyy: [0, 4], MM: [5, 7], dd: [8, 10], HH: [11, 13], mm: [14, 16] } as const;
 const TIME_FIELD = /yyyy|MM|dd|HH|mm/g;
+const TIME_FIELD_OR_REST = /(yyyy|MM|dd|HH|mm)/;
 /** A folder holds one hour at most, so these must all stand somewhere in the path. */
 const HOUR_FIELDS = ['yyyy', 'MM', 'dd', 'HH'] as const;
 
@@ -81,6 +82,38 @@ export class Layout {
         );
     }
   }
+}
+
+/**
+ * Tells of a folder when its hour, or the minute it begins with, begins on the wall clock, as if
+ * that were UTC; undefined for one without a time, or of another template.
+ */
+export function folderTimes(template: string): (folder: string) => number | undefined {
+  const fields: string[] = [];
+  const expressions = parse(template).map((parts) => parts.map((part) => expressionOf(part, fields)).join(''));
+  const expression = new RegExp(`^${expressions.join('/')}$`);
+  return (folder) => {
+    const found = expression.exec(folder);
+    if (!found) return undefined;
+    const of = new Map(fields.map((field, index) => [field, found[index + 1]]));
+    const text = `${of.get('yyyy')}-${of.get('MM')}-${of.get('dd')}T${of.get('HH')}:${of.get('mm') ?? '00'}:00Z`;
+    const time = Date.parse(text);
+    return Number.isNaN(time) ? undefined : time;
+  };
+}
+
+/** What matches a part of a folder; notes which fields of a time its groups are. */
+function expressionOf(part: Part, fields: string[]): string {
+  if (part.kind === 'text') return RegExp.escape(part.text);
+  if (part.kind !== 'time') return '[^/]+';
+  return part.pattern
+    .split(TIME_FIELD_OR_REST)
+    .map((piece) => {
+      if (!Object.hasOwn(TIME_FIELDS, piece)) return RegExp.escape(piece);
+      fields.push(piece);
+      return `(\\d{${piece.length}})`;
+    })
+    .join('');
 }
 
 /** What keeps a path template from being used; each fault is the rest of a sentence about it. */

@@ -7,8 +7,9 @@ import type { SealedFile } from './stores/file-store.ts';
  * - `data`: records up to `end` stand in files.
  * - `position`: records up to `end` were all refused, and are in the dead letters.
  * - `gap`: records up to `end` were no longer in the log.
+ * - `merge`: in the chain of a folder, not of a partition: files of the manifests numbered `resume` to `end` became one.
  */
-export type ManifestKind = 'claim' | 'data' | 'position' | 'gap';
+export type ManifestKind = 'claim' | 'data' | 'position' | 'gap' | 'merge';
 
 /**
  * What is committed of a partition. Manifests form a chain, numbered from 0 without gaps; the newest
@@ -32,6 +33,8 @@ export interface Manifest {
   readonly end: number | null;
   readonly counts: ManifestCounts;
   readonly files: readonly ManifestFile[];
+  /** Files that these replace: removed once these are finished. */
+  readonly sources?: readonly string[];
 }
 
 export interface ManifestCounts {
@@ -45,9 +48,10 @@ export interface ManifestCounts {
 
 export interface ManifestFile extends SealedFile {
   readonly records: number;
-  /** Offsets of the first and the last record in it. */
+  /** Offset of the first record in it. */
   readonly first: number;
-  readonly last: number;
+  /** Offset of the last one; null for a merged file, the sources of which no longer tell. */
+  readonly last: number | null;
 }
 
 /** The format's version, the first field of every manifest. */

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /**
  * Names below the root of a store. Those of `_millrace/` are part of the protocol: a program that
  * meets files of an older version must find the same names.
@@ -24,9 +26,28 @@ const NUMBER_DIGITS = 20;
 export const TOPIC_CHARACTERS = 100;
 const SHORT_ID_CHARACTERS = 8;
 const HOLD_CHARACTERS = 12;
+/** 128 bits: no two folders share them. */
+const FOLDER_KEY_CHARACTERS = 32;
 
 export function chainName({ connector, topicId, partition }: ChainIdentity): string {
   return `${safe(connector)}+${safe(topicId)}+${partition}`;
+}
+
+/** Where the manifests of a chain are, and its temporary files. */
+export interface ChainPlaces {
+  readonly commits: string;
+  readonly temporary: string;
+}
+
+export function chainPlaces(identity: ChainIdentity): ChainPlaces {
+  const name = chainName(identity);
+  return { commits: `${WORK}/commits/${name}`, temporary: `${WORK}/tmp/${name}` };
+}
+
+/** Those of the chain that says how files of a folder were merged. A hash, since paths may be longer than a name. */
+export function compactionPlaces(folder: string): ChainPlaces {
+  const key = hash('sha256', folder).slice(0, FOLDER_KEY_CHARACTERS);
+  return { commits: `${WORK}/compact/${key}`, temporary: `${WORK}/tmp/compact+${key}` };
 }
 
 /** The parts of a chain's name, or undefined for another name. */
@@ -68,6 +89,22 @@ export function dataFileName(chain: ChainIdentity, file: DataFileName): string {
   return `${parts.join('+')}${file.extension}`;
 }
 
+export interface MergedFileName {
+  /** Lowest offset of a record in it. */
+  readonly first: number;
+  /** The numbers of the first and the last manifest all of whose files in the folder it replaces. */
+  readonly from: number;
+  readonly to: number;
+  /** Number of the manifest, in the chain of the folder, that commits it. */
+  readonly number: number;
+  readonly extension: string;
+}
+
+/** The name of a file that replaces others of a partition in its folder, never used twice. */
+export function mergedFileName(chain: string, { first, from, to, number, extension }: MergedFileName): string {
+  return `${chain}+${padded(first)}+${from}-${to}+${number}${extension}`;
+}
+
 /** How the names of a chain's data files begin. */
 export function dataFileChain(chain: ChainIdentity): string {
   const ids = [chain.topicId, chain.connector].map((id) => escaped(id, SHORT_ID_CHARACTERS));
@@ -75,10 +112,29 @@ export function dataFileChain(chain: ChainIdentity): string {
 }
 
 /** What the name of a data file tells; undefined for another name. `chain` is as {@link dataFileChain} makes it. */
-export function parseDataFileName(name: string): { chain: string; first: number; number: number } | undefined {
-  const [, chain, first, number] =
-    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)\+\d+\./.exec(name) ?? [];
-  return chain === undefined ? undefined : { chain, first: Number(first), number: Number(number) };
+export function parseDataFileName(name: string): ParsedDataFileName | undefined {
+  const [, chain, first, from, to, extension = ''] =
+    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+\d+(\..+)$/.exec(name) ?? [];
+  if (chain === undefined) return undefined;
+  return {
+    chain,
+    first: Number(first),
+    from: Number(from),
+    to: Number(to ?? from),
+    merged: to !== undefined,
+    extension,
+  };
+}
+
+export interface ParsedDataFileName {
+  readonly chain: string;
+  /** Offset of the first record in it. */
+  readonly first: number;
+  /** The manifests that committed its records: one, unless it was merged. */
+  readonly from: number;
+  readonly to: number;
+  readonly merged: boolean;
+  readonly extension: string;
 }
 
 /**

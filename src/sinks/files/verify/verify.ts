@@ -8,11 +8,14 @@ import { silentLogger } from '../../../support/logger.ts';
 import type { PartitionFindings, VerifyProgress } from '../../verification.ts';
 import { Chain, foldersOf } from '../chain.ts';
 import type { FilesConfig } from '../config.ts';
+import { isStoreTrouble } from '../errors.ts';
 import type { Manifest, ManifestFile } from '../manifest.ts';
 import { readOwner } from '../owner.ts';
 import type { ChainIdentity } from '../paths.ts';
-import { dataFileChain, parseDataFileName, parsePlainFileName, plainFileChain } from '../paths.ts';
+import { dataFileChain, parsePlainFileName, plainFileChain } from '../paths.ts';
 import { listDataFiles, readDataFile } from '../read-files.ts';
+import type { StandingFile } from '../standing.ts';
+import { Replacements, standingFile } from '../standing.ts';
 import type { FileStore } from '../stores/file-store.ts';
 import { MultisetDifference, MultisetSum } from './multiset.ts';
 
@@ -134,26 +137,37 @@ async function plainPlanOf({ log, connector }: VerifyFilesOptions, identity: Cha
   return { identity, from, to: Math.max(from, position), committed: new Map() };
 }
 
-/** All data files by chain, as commits in the order of their offsets. */
+/**
+ * All data files by chain, as commits in the order of their offsets. A merged file makes one of all
+ * commits between those that it holds records of, wherever their other files are.
+ */
 async function commitsByChain(store: FileStore, signal: AbortSignal): Promise<Map<string, CommitFiles[]>> {
-  const chains = new Map<string, Map<number, DataFilePlace[]>>();
+  const chains = new Map<string, StandingFile[]>();
   for await (const path of listDataFiles(store, signal)) {
-    const name = parseDataFileName(path.slice(path.lastIndexOf('/') + 1));
-    if (!name) continue;
-    const numbers = chains.get(name.chain) ?? new Map<number, DataFilePlace[]>();
-    chains.set(name.chain, numbers);
-    const files = numbers.get(name.number) ?? [];
-    numbers.set(name.number, files);
-    files.push({ path, first: name.first });
+    const file = standingFile(path);
+    if (!file) continue;
+    const files = chains.get(file.chain) ?? [];
+    chains.set(file.chain, files);
+    files.push(file);
   }
-  const sorted = [...chains].map(([chain, numbers]) => {
-    const commits = [...numbers.values()].map((files) => ({
-      files,
-      first: Math.min(...files.map(({ first }) => first)),
-    }));
-    return [chain, commits.sort((a, b) => a.first - b.first)] as const;
-  });
-  return new Map(sorted);
+  return new Map([...chains].map(([chain, files]) => [chain, commitsOf(files)]));
+}
+
+function commitsOf(files: readonly StandingFile[]): CommitFiles[] {
+  const replacements = new Replacements(files);
+  const standing = files.filter((file) => !replacements.isReplaced(file)).sort((a, b) => a.from - b.from);
+  const commits: { first: number; to: number; files: StandingFile[] }[] = [];
+  for (const file of standing) {
+    const last = commits.at(-1);
+    if (!last || file.from > last.to) {
+      commits.push({ first: file.first, to: file.to, files: [file] });
+      continue;
+    }
+    last.files.push(file);
+    last.first = Math.min(last.first, file.first);
+    last.to = Math.max(last.to, file.to);
+  }
+  return commits;
 }
 
 /** All data files without manifests, by partition: as if they were of one commit. */
@@ -225,8 +239,11 @@ class PartitionVerification {
       await this.#compare(first, end, files);
     }
     const standing = new Set(commits.flatMap(({ files }) => files.map(({ path }) => path)));
-    for (const [path, file] of committed) {
-      if (file.last >= from && file.last < to && !standing.has(path)) this.#found.corrupt++;
+    const replacements = new Replacements([...standing].flatMap((path) => standingFile(path) ?? []));
+    for (const [path, { last }] of committed) {
+      const file = standingFile(path);
+      if (standing.has(path) || (file && replacements.isReplaced(file))) continue;
+      if (last !== null && last >= from && last < to) this.#found.corrupt++;
     }
     const { topic, partition } = identity;
     return { topic, partition, from, to, ...this.#found };
@@ -302,7 +319,7 @@ class PartitionVerification {
         for await (const value of readDataFile({ read }, path, signal)) sum.add(value);
         return true;
       } catch (error) {
-        if (isTrouble(error)) throw error;
+        if (isStoreTrouble(error)) throw error;
         return false;
       }
     })();
@@ -311,10 +328,4 @@ class PartitionVerification {
     if (!isWhole || !isCommitted) this.#found.corrupt++;
     return isWhole ? sum : undefined;
   }
-}
-
-/** Whether the store, and not the file, is to blame. */
-function isTrouble(error: unknown): boolean {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return name === 'AbortError' || (typeof code === 'string' && code.startsWith('FILES_') && code !== 'FILES_GONE');
 }

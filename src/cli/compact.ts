@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { formatBytes, parseDuration } from '../config/units.ts';
+import { compactFiles } from '../sinks/files/compaction/compact.ts';
+import { storeOf } from '../sinks/files/stores/choose.ts';
+import { systemClock } from '../support/clock.ts';
+import { silentLogger } from '../support/logger.ts';
+import type { Command } from './command.ts';
+import { cliErrors, EXIT } from './command.ts';
+import { printable } from './output.ts';
+import { progressBar } from './progress-bar.ts';
+
+const DEFAULT_BEFORE_MS = 7_200_000;
+
+export const compact: Command = {
+  name: 'compact',
+  summary: "Merge a connector's small files of past hours into large ones",
+  positionals: 'CONNECTOR',
+  mostPositionals: 1,
+  options: {
+    before: {
+      type: 'string',
+      value: 'DURATION',
+      description: 'Leave folders alone whose hour ended less than this ago, such as 30m, 2h or 1d (default 2h)',
+    },
+    'dry-run': { type: 'boolean', description: 'Say what there is to merge, and change nothing' },
+  },
+  details:
+    'For JSON lines that are loaded exactly once, compressed or not. Loading may go on meanwhile. ' +
+    'A merge that was cut off is finished by the next one. Exit code 1 if a file is damaged: it stays as it is.',
+  async run({ positionals: [name], values, output, signal, loadValid }) {
+    if (name === undefined) throw cliErrors.USAGE('compact needs the name of a connector.');
+    const beforeMs = durationOf(values['before']);
+    const { configuration } = loadValid();
+    const connector = Object.hasOwn(configuration.connectors, name) ? configuration.connectors[name] : undefined;
+    if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
+    if (!connector.files)
+      throw cliErrors.USAGE(`compact is for connectors that load into files, and ${name} does not.`);
+    const store = storeOf(connector.files, path.resolve(configuration.data));
+    await store.open(signal);
+    const dryRun = values['dry-run'] === true;
+    const found = await compactFiles({
+      store,
+      config: connector.files,
+      beforeMs,
+      dryRun,
+      clock: systemClock,
+      logger: silentLogger,
+      newId: () => crypto.randomUUID(),
+      onProgress: progressBar(output, 'folders'),
+      signal,
+    });
+    if (output.json) output.value({ dryRun, ...found });
+    else {
+      const { folders, sources, merged, bytes, damaged } = found;
+      if (dryRun) output.line(`To merge: ${sources} files in ${folders} folders.`);
+      else output.line(`Merged: ${sources} files in ${folders} folders into ${merged}, ${formatBytes(bytes)}.`);
+      for (const file of damaged) output.note(`Damaged, and left as it is: ${printable(file)}`);
+    }
+    return found.damaged.length === 0 ? EXIT.good : EXIT.failed;
+  },
+};
+
+function durationOf(text: unknown): number {
+  if (text === undefined) return DEFAULT_BEFORE_MS;
+  const duration = parseDuration(String(text));
+  if (duration === undefined) throw cliErrors.USAGE('--before takes a duration such as 30m, 2h or 1d.');
+  return duration;
+}
