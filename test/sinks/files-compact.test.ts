@@ -70,6 +70,24 @@ test('verify takes no source for a copy that a killed compaction left', async (t
   assert.deepEqual(await loaded.findings(), GOOD);
 });
 
+test('verify beside a compaction says so, and never that a record is lost', async (t) => {
+  let told = 0;
+  for (let reads = 0; ; reads++) {
+    const loaded = await Loaded.make(t);
+    const { hasHappened } = loaded.meanwhile('read', reads, async () => {
+      await compactFiles(optionsOf(loaded, t.signal));
+    });
+    try {
+      assert.deepEqual(await loaded.findings(), GOOD);
+      if (!hasHappened()) break;
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'FILES_MERGED_MEANWHILE');
+      told++;
+    }
+  }
+  assert.ok(told > 0);
+});
+
 test('verify finds what is lost with a merged file', async (t) => {
   const loaded = await Loaded.make(t);
   await compactFiles(optionsOf(loaded, t.signal));

@@ -80,7 +80,7 @@ for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
   test(`verify finds nothing wrong while loading goes on, ${guarantee}`, async (t) => {
     for (let listings = 0; ; listings++) {
       const loaded = await Loaded.make(t, { guarantee });
-      const { hasHappened } = loaded.loadBefore(listings);
+      const { hasHappened } = loaded.meanwhile('list', listings, () => loaded.load(A_COMMIT));
       const found = await loaded.findings();
       if (!hasHappened()) break;
       assert.ok(isSound({ ...TO, ...found }), JSON.stringify({ listings, ...found }));

@@ -22,24 +22,37 @@ export const TO = { topic: 'select-color', partition: 0 };
 export const RECORDS = 60;
 export const A_COMMIT = 20;
 
-/** A store in which something happens before one of its listings. */
-export class BusyStore extends LocalFileStore {
-  #listings = Number.POSITIVE_INFINITY;
+type Meanwhile = 'list' | 'read';
+
+/** A store in which something happens before one of its calls. */
+class BusyStore extends LocalFileStore {
+  #name: Meanwhile = 'list';
+  #calls = Number.POSITIVE_INFINITY;
   #meanwhile = async () => {};
 
-  /** Before the listing after so many. */
-  before(listings: number, meanwhile: () => Promise<void>): void {
-    this.#listings = listings;
+  /** Before the call after so many. */
+  before(name: Meanwhile, calls: number, meanwhile: () => Promise<void>): void {
+    this.#name = name;
+    this.#calls = calls;
     this.#meanwhile = meanwhile;
   }
 
   get isOver(): boolean {
-    return this.#listings < 0;
+    return this.#calls < 0;
   }
 
   override async list(directory: string, signal: AbortSignal) {
-    if (this.#listings-- === 0) await this.#meanwhile();
+    await this.#count('list');
     return super.list(directory, signal);
+  }
+
+  override async *read(file: string, signal: AbortSignal) {
+    await this.#count('read');
+    yield* super.read(file, signal);
+  }
+
+  async #count(name: Meanwhile): Promise<void> {
+    if (name === this.#name && this.#calls-- === 0) await this.#meanwhile();
   }
 }
 
@@ -68,9 +81,9 @@ export class Loaded {
     return loaded;
   }
 
-  /** Makes it so that before the n-th listing of the store other records are loaded. */
-  loadBefore(listings: number): { readonly hasHappened: () => boolean } {
-    this.store.before(listings, () => this.load(A_COMMIT));
+  /** Lets something happen before a call of the store, after so many others. */
+  meanwhile(name: Meanwhile, calls: number, act: () => Promise<void>): { readonly hasHappened: () => boolean } {
+    this.store.before(name, calls, act);
     return { hasHappened: () => this.store.isOver };
   }
 

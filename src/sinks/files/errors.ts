@@ -41,6 +41,10 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'Something else stands where a committed file must go. Move it away, then start the connector again.',
   },
+  FILES_MERGED_MEANWHILE: {
+    decision: 'retry',
+    help: 'Files were merged while they were compared. Run verify again once the compaction is over.',
+  },
   FILES_COMPACT_UNFIT: {
     decision: 'stop',
     help: 'Only JSON lines that were loaded exactly once can be merged: Parquet files would have to be written anew, and files without manifests do not say what they hold.',

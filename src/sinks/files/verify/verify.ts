@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { deadLetterTopic, fromDeadLetter, replayTopic } from '../../../log/dead-letter.ts';
 import type { Log, LogRecord, TopicPartition } from '../../../log/log.ts';
@@ -8,7 +9,7 @@ import { silentLogger } from '../../../support/logger.ts';
 import type { PartitionFindings, VerifyProgress } from '../../verification.ts';
 import { Chain, foldersOf } from '../chain.ts';
 import type { FilesConfig } from '../config.ts';
-import { isStoreTrouble } from '../errors.ts';
+import { filesErrors, isGone, isStoreTrouble } from '../errors.ts';
 import type { Manifest, ManifestFile } from '../manifest.ts';
 import { readOwner } from '../owner.ts';
 import type { ChainIdentity } from '../paths.ts';
@@ -320,6 +321,9 @@ class PartitionVerification {
         return true;
       } catch (error) {
         if (isStoreTrouble(error)) throw error;
+        if (isGone(error) && (await isReplaced(store, path, signal))) {
+          throw filesErrors.FILES_MERGED_MEANWHILE(`${path} was merged with others while verify ran`);
+        }
         return false;
       }
     })();
@@ -328,4 +332,13 @@ class PartitionVerification {
     if (!isWhole || !isCommitted) this.#found.corrupt++;
     return isWhole ? sum : undefined;
   }
+}
+
+/** Whether a merged file holds by now what a file that is gone held. */
+async function isReplaced(store: FileStore, file: string, signal: AbortSignal): Promise<boolean> {
+  const gone = standingFile(file);
+  const folder = path.posix.dirname(file);
+  const entries = await store.list(folder, signal);
+  const files = entries.flatMap(({ name }) => standingFile(`${folder}/${name}`) ?? []);
+  return gone !== undefined && new Replacements(files).isReplaced(gone);
 }
