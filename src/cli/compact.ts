@@ -35,7 +35,8 @@ export const compact: Command = {
     if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
     if (!connector.files)
       throw cliErrors.USAGE(`compact is for connectors that load into files, and ${name} does not.`);
-    const store = storeOf(connector.files, path.resolve(configuration.data));
+    await using stack = new AsyncDisposableStack();
+    const store = stack.adopt(storeOf(connector.files, path.resolve(configuration.data)), (store) => store.close());
     await store.open(signal);
     const dryRun = values['dry-run'] === true;
     const found = await compactFiles({

@@ -209,6 +209,8 @@ async function checkFileStore(check: string, store: FileStore): Promise<Finding>
   } catch (error) {
     const { message, help } = error as Partial<MillraceError>;
     return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
+  } finally {
+    await store.close();
   }
 }
 

@@ -32,18 +32,15 @@ export const verify: Command = {
     const connector = Object.hasOwn(configuration.connectors, name) ? configuration.connectors[name] : undefined;
     if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
     if (!connector.files) throw cliErrors.USAGE(`verify knows connectors that load into files, and ${name} does not.`);
-    const log = await openForReading(loaded);
-    try {
-      const store = storeOf(connector.files, path.resolve(configuration.data));
-      await store.open(signal);
-      const topics = connector.topics ?? eventTopics(configuration).map((topic) => topic.name);
-      const onProgress = progressBar(output, 'records');
-      const { guarantee } = connector.files;
-      const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
-      return report(output, partitions);
-    } finally {
-      await log.close();
-    }
+    await using stack = new AsyncDisposableStack();
+    const log = stack.adopt(await openForReading(loaded), (log) => log.close());
+    const store = stack.adopt(storeOf(connector.files, path.resolve(configuration.data)), (store) => store.close());
+    await store.open(signal);
+    const topics = connector.topics ?? eventTopics(configuration).map((topic) => topic.name);
+    const onProgress = progressBar(output, 'records');
+    const { guarantee } = connector.files;
+    const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
+    return report(output, partitions);
   },
 };
 

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { FileStore, SealedFile } from '../../src/sinks/files/stores/file-store.ts';
 import { readWhole } from '../../src/sinks/files/stores/file-store.ts';
+import { until } from '../support/until.ts';
 
 const WRITERS = 50;
 const MAX_BYTES = 1 << 20;
+/** Far less than any server leaves an idle connection alone. */
+const CLOSED_MS = 2_000;
+/** Where Node tells of each connection that is made. */
+const CONNECTIONS = 'net.client.socket';
 
 /** The suite that every store of files passes. `make` gives one over an empty root; undefined if its engine can't run and the test was skipped. */
 export function fileStoreContract(name: string, make: (t: TestContext) => Promise<FileStore | undefined>): void {
@@ -13,6 +20,7 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
     test(`${name}: ${what}`, async (t) => {
       const store = await make(t);
       if (!store) return;
+      t.after(() => store.close());
       await store.open(t.signal);
       await run(store, t.signal);
     });
@@ -150,6 +158,20 @@ export function fileStoreContract(name: string, make: (t: TestContext) => Promis
     await assert.rejects(store.stage({ temporary: 'a/../../b', final: 'b' }, signal));
     await assert.rejects(store.stage({ temporary: 'a/b', final: 'a/../../b' }, signal));
     await assert.rejects(store.remove('..', signal));
+  });
+
+  test(`${name}: a closed store keeps no connection, and closing it again is nothing`, async (t) => {
+    const store = await make(t);
+    if (!store) return;
+    const connections: Socket[] = [];
+    const collect = (message: unknown) => connections.push((message as { socket: Socket }).socket);
+    subscribe(CONNECTIONS, collect);
+    t.after(() => unsubscribe(CONNECTIONS, collect));
+    await store.open(t.signal);
+    await store.list('', t.signal);
+    await store.close();
+    await store.close();
+    await until('its connections have ended', () => connections.every(({ destroyed }) => destroyed), CLOSED_MS);
   });
 
   contract('an aborted signal starts nothing', async (store, signal) => {

@@ -6,5 +6,7 @@ import { filesHarness } from './sink-files.ts';
 
 sinkContract('files on HDFS', async (t) => {
   const hdfs = await hdfsOrSkip(t);
-  return hdfs && filesHarness(t, new HdfsFileStore(hdfsStoreConfigFor(hdfs)), {});
+  if (!hdfs) return undefined;
+  const config = hdfsStoreConfigFor(hdfs);
+  return filesHarness(t, () => new HdfsFileStore(config), {});
 });

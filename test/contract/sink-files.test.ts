@@ -14,6 +14,6 @@ const FORMATS = [
 for (const given of FORMATS) {
   const guarantee = 'guarantee' in given ? `, ${given.guarantee}` : '';
   sinkContract(`files, ${given.format} ${given.compression}${guarantee}`, async (t, directory) =>
-    filesHarness(t, new LocalFileStore(path.join(directory, 'files')), given),
+    filesHarness(t, () => new LocalFileStore(path.join(directory, 'files')), given),
   );
 }

@@ -59,6 +59,8 @@ export class MemoryFileStore implements FileStore {
 
   async open(): Promise<void> {}
 
+  async close(): Promise<void> {}
+
   async makeDirectories(): Promise<void> {}
 
   stage(paths: FilePaths): Promise<StagedFile> {

@@ -70,7 +70,9 @@ class FilesSink implements Sink {
     return new FilesWriter(partition, hold, roller, roll, this.#recentIds, this.#context);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
 
   #take(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
     return this.#config.guarantee === 'at-least-once' ? this.#hold(partition, signal) : this.#claim(partition, signal);

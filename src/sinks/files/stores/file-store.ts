@@ -67,6 +67,9 @@ export interface FileStore {
 
   /** Removes a file, or a folder with all that is in it; nothing happens if there is none. */
   remove(path: string, signal: AbortSignal): Promise<void>;
+
+  /** Ends the connections that are kept. The last call, also after an `open` that failed. Never throws. */
+  close(): Promise<void>;
 }
 
 /** Where a file is while it is written, and where it goes when it is finished. */

@@ -141,6 +141,9 @@ export class LocalFileStore implements FileStore {
     await coded(file, () => rm(this.#resolve(file), { recursive: true, force: true }));
   }
 
+  /** Nothing is kept open between two calls. */
+  async close(): Promise<void> {}
+
   #resolve(relative: string): string {
     const absolute = path.join(this.#root, relative);
     if (absolute === this.#root || absolute.startsWith(this.#root + path.sep)) return absolute;

@@ -109,6 +109,10 @@ export class HdfsFileStore implements FileStore {
     await this.#opened.remove(this.#resolve(file), signal);
   }
 
+  async close(): Promise<void> {
+    this.#client?.close();
+  }
+
   get #opened(): WebHdfs {
     if (!this.#client) throw new Error('the store is not open');
     return this.#client;

@@ -58,6 +58,12 @@ export class S3Client {
     }
   }
 
+  /** Ends the connections that are kept. */
+  async close(): Promise<void> {
+    const s3 = await this.#made?.catch(() => undefined);
+    s3?.destroy();
+  }
+
   async #make(): Promise<S3> {
     const [{ S3 }, { NodeHttpHandler }] = await Promise.all([
       import('@aws-sdk/client-s3'),

@@ -34,6 +34,7 @@ interface Prepared {
  * put something there; it is seen before, but not if it comes at that very moment.
  */
 export class S3FileStore implements FileStore {
+  readonly #client: S3Client;
   readonly #bucket: Bucket;
   readonly #config: S3StoreConfig;
   /** Of all open files. */
@@ -43,7 +44,8 @@ export class S3FileStore implements FileStore {
 
   constructor(config: S3StoreConfig) {
     this.#config = config;
-    this.#bucket = new Bucket(new S3Client(config), config);
+    this.#client = new S3Client(config);
+    this.#bucket = new Bucket(this.#client, config);
     this.memory = new Memory(config.memory);
   }
 
@@ -147,6 +149,10 @@ export class S3FileStore implements FileStore {
       if (key.startsWith(`${WORK}/tmp/`)) await this.#endMarked(key, signal);
       else await this.#bucket.delete(key, signal);
     });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
   }
 
   /** Whether the file stands at its final key now. */
