@@ -10,8 +10,9 @@ import { parseAddress } from '../config/address.ts';
 import { formatBytes } from '../config/units.ts';
 import { openLog } from '../log/open.ts';
 import type { CollectorStatus } from '../operations/status.ts';
+import type { FilesConfig } from '../sinks/files/config.ts';
+import { cautionsOfFiles } from '../sinks/files/config.ts';
 import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
-import type { FileStore } from '../sinks/files/stores/file-store.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
@@ -184,7 +185,7 @@ function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]>
   const findings = Object.entries(configuration.connectors).map(async ([name, { files, table }]): Promise<Finding> => {
     const check = `store of ${name}`;
     const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
-    if (files && at === undefined) return checkFileStore(check, storeOf(files, data));
+    if (files && at === undefined) return checkFileStore(check, files, data);
     try {
       if (files) writable(String(at));
       else checkTable(String(at));
@@ -202,9 +203,12 @@ function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]>
 }
 
 /** Whether a store that is elsewhere answers, takes us for who we are, and keeps its promises. */
-async function checkFileStore(check: string, store: FileStore): Promise<Finding> {
+async function checkFileStore(check: string, config: FilesConfig, data: string): Promise<Finding> {
+  const store = storeOf(config, data);
   try {
     await store.open(AbortSignal.timeout(STORE_ANSWER_MS));
+    const [caution] = cautionsOfFiles(config);
+    if (caution !== undefined) return { check, state: 'warning', found: caution, help: 'Use https.' };
     return { check, state: 'good', found: 'answers, and keeps what the files need' };
   } catch (error) {
     const { message, help } = error as Partial<MillraceError>;

@@ -1,4 +1,4 @@
-import { address, parseAddress } from '../config/address.ts';
+import { address, isLoopback, parseAddress } from '../config/address.ts';
 import type { Static } from '../config/fields.ts';
 import { list, optional, section, text } from '../config/fields.ts';
 
@@ -24,11 +24,6 @@ export const operationsConfig = section(
 );
 
 export type OperationsConfig = Static<typeof operationsConfig>;
-
-/** Whether only this machine can reach the address. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
 
 /** Rules that tie the fields together; each fault is one sentence. */
 export function checkAccess(config: OperationsConfig): readonly string[] {

@@ -2,7 +2,7 @@ import type { Static } from '../../config/fields.ts';
 import { bytes, choice, duration, integer, mapOf, oneOf, optional, section, text } from '../../config/fields.ts';
 import { COLUMN_TYPES, FIXED_COLUMNS } from './formats/parquet/schema.ts';
 import { checkTemplate, DEFAULT_PATH, partitionColumns } from './layout.ts';
-import { hdfsStoreConfig } from './stores/hdfs/config.ts';
+import { cautionsOfHdfsStore, checkHdfsStoreConfig, hdfsStoreConfig } from './stores/hdfs/config.ts';
 import { checkS3StoreConfig, s3StoreConfig } from './stores/s3/config.ts';
 import { checkTimezone, checkWindow, HOUR_MS, MINUTE_MS } from './windows.ts';
 
@@ -152,10 +152,18 @@ export function checkFilesConfig(config: FilesConfig): FilesFault[] {
     const message = 'roll.window must divide an hour evenly, in full minutes: such as 5m, 10m, 15m, 30m or 1h.';
     faults.push({ field: 'roll.window', message });
   }
+  if (config.store.hdfs) {
+    for (const message of checkHdfsStoreConfig(config.store.hdfs)) faults.push({ field: 'store.hdfs', message });
+  }
   if (config.store.s3) {
     for (const message of checkS3StoreConfig(config.store.s3)) faults.push({ field: 'store.s3', message });
   }
   return [...faults, ...checkFormat(config)];
+}
+
+/** What works, but whoever runs it should know of. Each a sentence. */
+export function cautionsOfFiles({ store }: FilesConfig): string[] {
+  return store.hdfs ? cautionsOfHdfsStore(store.hdfs) : [];
 }
 
 function checkFormat({ format, compression, parquet, path }: FilesConfig): FilesFault[] {

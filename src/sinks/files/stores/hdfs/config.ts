@@ -1,3 +1,4 @@
+import { isLoopback } from '../../../../config/address.ts';
 import type { Static } from '../../../../config/fields.ts';
 import { bytes, duration, integer, list, mapOf, optional, section, text } from '../../../../config/fields.ts';
 
@@ -69,3 +70,36 @@ export const hdfsStoreConfig = section(
 );
 
 export type HdfsStoreConfig = Static<typeof hdfsStoreConfig>;
+
+/** What is wrong with the configuration beyond its fields, each a sentence. */
+export function checkHdfsStoreConfig({ namenodes, basic, bearer, headers }: HdfsStoreConfig): string[] {
+  const faults = namenodes
+    .filter((node) => !URL.canParse(node))
+    .map((node) => `store.hdfs.namenodes has ${JSON.stringify(node)}, which is no address.`);
+  const ways = [
+    ...(basic ? ['basic'] : []),
+    ...(bearer === undefined ? [] : ['bearer']),
+    ...Object.keys(headers).filter((name) => name.toLowerCase() === 'authorization'),
+  ];
+  if (ways.length > 1) {
+    faults.push(`store.hdfs has ${ways.join(' and ')}, of which a request can carry only one: leave the others out.`);
+  }
+  return faults;
+}
+
+/** What works, but is not safe: secrets that anyone on the way can read. Each a sentence. */
+export function cautionsOfHdfsStore(config: HdfsStoreConfig): string[] {
+  const { namenodes, basic, bearer, delegationToken, headers } = config;
+  const secrets = [
+    ...(basic ? ['basic'] : []),
+    ...(bearer === undefined ? [] : ['bearer']),
+    ...(delegationToken === undefined ? [] : ['delegationToken']),
+    ...(Object.keys(headers).length === 0 ? [] : ['headers']),
+  ];
+  const open = namenodes
+    .map((node) => new URL(node))
+    .filter(({ protocol, hostname }) => protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, '')));
+  if (secrets.length === 0 || open.length === 0) return [];
+  const hosts = [...new Set(open.map(({ host }) => host))].join(', ');
+  return [`store.hdfs sends ${secrets.join(', ')} to ${hosts} over plain http, where anyone on the way can read it.`];
+}
