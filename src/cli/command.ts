@@ -19,6 +19,10 @@ export const cliErrors = defineErrors({
     decision: 'refuse',
     help: 'The embedded log belongs to one process: run "millrace up", which collects and loads in one.',
   },
+  LOG_BUSY: {
+    decision: 'retry',
+    help: 'The embedded log belongs to one process: stop Millrace, and call this again.',
+  },
   NOT_REACHABLE: {
     decision: 'retry',
     help: 'Start Millrace with "millrace up", or name its configuration with --config.',

@@ -1,11 +1,10 @@
-import path from 'node:path';
 import { formatBytes, parseDuration } from '../config/units.ts';
 import { compactFiles } from '../sinks/files/compaction/compact.ts';
-import { storeOf } from '../sinks/files/stores/choose.ts';
 import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
 import type { Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
+import { filesConnector, openStore } from './files-connector.ts';
 import { printable } from './output.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -27,17 +26,12 @@ export const compact: Command = {
   details:
     'For JSON lines that are loaded exactly once, compressed or not. Loading may go on meanwhile. ' +
     'A merge that was cut off is finished by the next one. Exit code 1 if a file is damaged: it stays as it is.',
-  async run({ positionals: [name], values, output, signal, loadValid }) {
-    if (name === undefined) throw cliErrors.USAGE('compact needs the name of a connector.');
+  async run(call) {
+    const { values, output, signal } = call;
     const beforeMs = durationOf(values['before']);
-    const { configuration } = loadValid();
-    const connector = Object.hasOwn(configuration.connectors, name) ? configuration.connectors[name] : undefined;
-    if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
-    if (!connector.files)
-      throw cliErrors.USAGE(`compact is for connectors that load into files, and ${name} does not.`);
+    const connector = filesConnector('compact', call);
     await using stack = new AsyncDisposableStack();
-    const store = stack.adopt(storeOf(connector.files, path.resolve(configuration.data)), (store) => store.close());
-    await store.open(signal);
+    const store = stack.adopt(await openStore(connector, signal), (store) => store.close());
     const dryRun = values['dry-run'] === true;
     const found = await compactFiles({
       store,

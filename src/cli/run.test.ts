@@ -40,7 +40,14 @@ function commandLine(t: TestContext) {
 
 test('a question about data that is not there makes none', async (t) => {
   const { run, data } = commandLine(t);
-  for (const words of [['tail'], ['deadletters'], ['status'], ['connectors']]) {
+  for (const words of [
+    ['tail'],
+    ['deadletters'],
+    ['status'],
+    ['connectors'],
+    ['verify', 'files'],
+    ['compact', 'files'],
+  ]) {
     assert.equal((await run(...words)).code, 3, words.join(' '));
     assert.ok(!existsSync(data));
   }

@@ -114,7 +114,8 @@ export function printFaults({ file, faults }: LoadedConfiguration, output: Outpu
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof MillraceError)) return EXIT.failed;
   if (error.code === 'USAGE' || error.code.startsWith('CONFIG_') || error.code === 'NEEDS_KAFKA') return EXIT.usage;
-  return error.code === 'NOT_REACHABLE' ? EXIT.unreachable : EXIT.failed;
+  // A log or a store that may answer next time.
+  return error.decision === 'retry' ? EXIT.unreachable : EXIT.failed;
 }
 
 /** A signal that comes twice at once is one: a terminal sends Ctrl-C to npm and to us, and npm passes it on. */

@@ -5,12 +5,13 @@ import { eventTopics } from '../app/configuration.ts';
 import { configuredPartitions } from '../app/topics.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
-import { storeOf } from '../sinks/files/stores/choose.ts';
 import { verifyFiles } from '../sinks/files/verify/verify.ts';
 import type { PartitionFindings } from '../sinks/verification.ts';
 import { isSound } from '../sinks/verification.ts';
+import { MillraceError } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
+import { filesConnector, openStore } from './files-connector.ts';
 import type { Output } from './output.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -25,20 +26,16 @@ export const verify: Command = {
   details:
     'Over what the log still holds, up to where the store says it is loaded; dead letters are counted apart. ' +
     'With the embedded log, stop the program first. Exit code 0 only if nothing is lost, doubled, unexpected or corrupt.',
-  async run({ positionals: [name], output, signal, loadValid }) {
-    if (name === undefined) throw cliErrors.USAGE('verify needs the name of a connector.');
-    const loaded = loadValid();
-    const { configuration } = loaded;
-    const connector = Object.hasOwn(configuration.connectors, name) ? configuration.connectors[name] : undefined;
-    if (!connector) throw cliErrors.USAGE(`There is no connector ${JSON.stringify(name)}.`);
-    if (!connector.files) throw cliErrors.USAGE(`verify knows connectors that load into files, and ${name} does not.`);
+  async run(call) {
+    const { output, signal } = call;
+    const connector = filesConnector('verify', call);
+    const { name, loaded, files } = connector;
     await using stack = new AsyncDisposableStack();
     const log = stack.adopt(await openForReading(loaded), (log) => log.close());
-    const store = stack.adopt(storeOf(connector.files, path.resolve(configuration.data)), (store) => store.close());
-    await store.open(signal);
-    const topics = connector.topics ?? eventTopics(configuration).map((topic) => topic.name);
+    const store = stack.adopt(await openStore(connector, signal), (store) => store.close());
+    const topics = connector.topics ?? eventTopics(loaded.configuration).map((topic) => topic.name);
     const onProgress = progressBar(output, 'records');
-    const { guarantee } = connector.files;
+    const { guarantee } = files;
     const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
     return report(output, partitions);
   },
@@ -48,12 +45,17 @@ async function openForReading({ configuration }: LoadedConfiguration): Promise<O
   const { data, log: config, logging } = configuration;
   const directory = path.resolve(data, 'log');
   if (config.embedded && !existsSync(directory)) throw cliErrors.NOT_REACHABLE(`${path.resolve(data)} holds no log.`);
-  return openLog({
-    config,
-    directory,
-    partitions: configuredPartitions(configuration),
-    logging: { ...logging, level: 'error' },
-  });
+  try {
+    return await openLog({
+      config,
+      directory,
+      partitions: configuredPartitions(configuration),
+      logging: { ...logging, level: 'error' },
+    });
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'LOG_IN_USE') throw error;
+    throw cliErrors.LOG_BUSY(error.message, { cause: error });
+  }
 }
 
 function report(output: Output, partitions: readonly PartitionFindings[]): number {

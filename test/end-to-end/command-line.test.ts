@@ -35,7 +35,19 @@ test('help and version come without a configuration', (t) => {
   const millrace = commandIn(temporaryDirectory(t));
   const { status, stdout } = millrace('--help');
   assert.equal(status, 0);
-  for (const name of ['up', 'collect', 'load', 'status', 'tail', 'connectors', 'deadletters', 'doctor', 'config']) {
+  for (const name of [
+    'up',
+    'collect',
+    'load',
+    'status',
+    'tail',
+    'connectors',
+    'deadletters',
+    'verify',
+    'compact',
+    'doctor',
+    'config',
+  ]) {
     assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
     const help = millrace(name, '--help');
     assert.equal(help.status, 0);
