@@ -17,8 +17,6 @@ import { SCENARIOS } from './outage/scenarios.ts';
 
 export interface OutageOptions extends Timing {
   readonly scenarios: readonly Scenario[];
-  /** Whether speed is a target, too: it means something only on a machine of known speed. */
-  readonly judgeSpeed: boolean;
 }
 
 const FULL = { perSecond: 5_000, beforeSeconds: 10, deliveryTimeoutSeconds: 5, judgeSpeed: true };

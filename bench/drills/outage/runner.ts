@@ -30,6 +30,8 @@ export interface Timing {
   readonly beforeSeconds: number;
   /** `collector.deliveryTimeout`. */
   readonly deliveryTimeoutSeconds: number;
+  /** Whether speed is a target, too: it means something only on a machine of known speed. */
+  readonly judgeSpeed: boolean;
 }
 
 /** What a scenario showed. */
@@ -65,7 +67,7 @@ export async function runScenario(
   report: Report,
 ): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
-  const setting = await startSetting(scenario);
+  const setting = await startSetting(scenario, timing.judgeSpeed);
   stack.defer(() => setting.close());
   if (scenario.fault === 'away_at_start') await setting.breakLog();
 

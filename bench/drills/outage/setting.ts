@@ -2,6 +2,7 @@ import type { KafkaNode } from '../../../test/engines/kafka.ts';
 import { startKafka } from '../../../test/engines/kafka.ts';
 import { FaultProxy } from '../../../test/engines/proxy.ts';
 import { KafkaView } from '../../../test/support/kafka-view.ts';
+import { OTHER_CORE, pinnedTo } from '../../processes.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** Kafka as a scenario needs it, and the way in which it goes away and comes back. */
@@ -16,9 +17,11 @@ export interface Setting {
   close(): Promise<void>;
 }
 
-export async function startSetting({ fault }: Scenario): Promise<Setting> {
+/** `measured`: speed counts, so that three brokers keep to one core: they would take all that a small machine has. */
+export async function startSetting({ fault }: Scenario, measured: boolean): Promise<Setting> {
   if (fault === 'half_open') return startBehindProxy();
-  const kafka = await startKafka({ nodes: fault === 'leader_killed' ? 3 : 1 });
+  const nodeCount = fault === 'leader_killed' ? 3 : 1;
+  const kafka = await startKafka({ nodes: nodeCount, before: measured && nodeCount > 1 ? pinnedTo(OTHER_CORE) : [] });
   const { plainBrokers, nodes } = kafka;
   let victim: KafkaNode = nodes[0]!;
   const setting = { brokers: kafka.brokers, plainBrokers, close: () => kafka.close() };
