@@ -19,6 +19,22 @@ const NOBODY = 'dr.who';
 /** How a probe of the fence is called, below the work folder. */
 const PROBE = '_millrace/tmp/probe';
 
+/** What the store asks of a file that is being written. */
+export type HdfsWriting = Pick<Writing, keyof Writing>;
+
+/** What the store asks of HDFS. */
+export interface HdfsRequests
+  extends Pick<
+    WebHdfs,
+    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'remove' | 'read' | 'close'
+  > {
+  create(path: string, signal: AbortSignal): Promise<HdfsWriting>;
+}
+
+async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
+  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readFile(ca, 'utf8') });
+}
+
 /**
  * Files in HDFS. The fence is RENAME with `renameoptions=NONE` of a closed file; a file is known
  * by its fileId, which it keeps when it is renamed. What HDFS keeps of an upload that was cut looks
@@ -28,15 +44,17 @@ const PROBE = '_millrace/tmp/probe';
  */
 export class HdfsFileStore implements FileStore {
   readonly #config: HdfsStoreConfig;
-  #client: WebHdfs | undefined;
+  readonly #connect: () => Promise<HdfsRequests>;
+  #client: HdfsRequests | undefined;
 
-  constructor(config: HdfsStoreConfig) {
+  /** Tests replace the client. */
+  constructor(config: HdfsStoreConfig, connect: () => Promise<HdfsRequests> = () => clientOf(config)) {
     this.#config = config;
+    this.#connect = connect;
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { ca, ...config } = this.#config;
-    const client = new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readFile(ca, 'utf8') });
+    const client = await this.#connect();
     this.#client = client;
     const home = await client.homeDirectory(signal);
     if (path.posix.basename(home) === NOBODY) {
@@ -113,7 +131,7 @@ export class HdfsFileStore implements FileStore {
     this.#client?.close();
   }
 
-  get #opened(): WebHdfs {
+  get #opened(): HdfsRequests {
     if (!this.#client) throw new Error('the store is not open');
     return this.#client;
   }
@@ -141,7 +159,7 @@ export class HdfsFileStore implements FileStore {
   }
 
   /** A gateway that ignores the option of the rename would let two writers win. Folders serve as well as files, and are made at once. */
-  async #checkFence(client: WebHdfs, signal: AbortSignal): Promise<void> {
+  async #checkFence(client: HdfsRequests, signal: AbortSignal): Promise<void> {
     const probe = this.#resolve(`${PROBE}-${crypto.randomUUID()}`);
     try {
       await client.makeDirectory(`${probe}/a`, signal);
@@ -165,17 +183,17 @@ export class HdfsFileStore implements FileStore {
 }
 
 class HdfsStagedFile implements StagedFile {
-  readonly #client: WebHdfs;
+  readonly #client: HdfsRequests;
   readonly #paths: FilePaths;
   readonly #file: string;
   readonly #deadlineMs: number;
   /** From the first bytes on: a file that waits for them need not be open. */
-  #writing: Writing | undefined;
+  #writing: HdfsWriting | undefined;
   #closed = false;
   #length = 0;
   #checksum = 0;
 
-  constructor(client: WebHdfs, paths: FilePaths, file: string, deadlineMs: number) {
+  constructor(client: HdfsRequests, paths: FilePaths, file: string, deadlineMs: number) {
     this.#client = client;
     this.#paths = paths;
     this.#file = file;
@@ -218,7 +236,7 @@ class HdfsStagedFile implements StagedFile {
   }
 
   /** The DataNode makes the file when it gets to the request, which is not told; closes of other files can hold it up. */
-  async #appeared(writing: Writing, signal: AbortSignal): Promise<FileStatus> {
+  async #appeared(writing: HdfsWriting, signal: AbortSignal): Promise<FileStatus> {
     const end = performance.now() + this.#deadlineMs;
     while (performance.now() < end) {
       writing.throwIfEnded(signal);

@@ -13,6 +13,9 @@ export interface OpenUpload {
   readonly uploadId: string;
 }
 
+/** What the store asks of a bucket. */
+export type BucketRequests = Pick<Bucket, keyof Bucket>;
+
 /** One bucket below one prefix, by the requests that the store needs. Keys are relative to the prefix. */
 export class Bucket {
   readonly #client: S3Client;
@@ -188,6 +191,11 @@ export class Bucket {
       if (none.includes(nameOf(error)) || [404, 405, 501].includes(statusOf(error))) return [];
       throw error;
     }
+  }
+
+  /** Ends the connections that are kept. */
+  close(): Promise<void> {
+    return this.#client.close();
   }
 
   #small(what: string, signal: AbortSignal) {

@@ -3,7 +3,7 @@ import type { LifecycleRule } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../../../support/errors.ts';
 import { filesErrors, isGone } from '../../errors.ts';
 import { WORK } from '../../paths.ts';
-import type { Bucket } from './bucket.ts';
+import type { BucketRequests } from './bucket.ts';
 
 const CLEAN_UP_MS = 10_000;
 /** Classes that must be brought back before they can be read. */
@@ -13,7 +13,7 @@ const ARCHIVES = new Set<string>(['GLACIER', 'DEEP_ARCHIVE']);
  * Finds out whether the bucket keeps what the protocol needs; throws why not. Services that claim
  * to be like S3 ignore conditions, and then two writers would both win.
  */
-export async function checkBucket(bucket: Bucket, signal: AbortSignal): Promise<void> {
+export async function checkBucket(bucket: BucketRequests, signal: AbortSignal): Promise<void> {
   // A listing rather than HEAD, whose answers say nothing of what is wrong.
   for await (const _ of bucket.keys(`${WORK}/owner`, '/', signal)) break;
   await checkLifecycle(bucket, signal);
@@ -28,7 +28,7 @@ export async function checkBucket(bucket: Bucket, signal: AbortSignal): Promise<
   }
 }
 
-async function checkCondition(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function checkCondition(bucket: BucketRequests, key: string, signal: AbortSignal): Promise<void> {
   if (!(await bucket.putIfAbsent(key, Buffer.from('1'), signal))) {
     throw filesErrors.FILES_S3_UNFIT('a conditional PUT of a new key was refused');
   }
@@ -40,7 +40,7 @@ async function checkCondition(bucket: Bucket, key: string, signal: AbortSignal):
   if (!listed.includes(key)) throw filesErrors.FILES_S3_UNFIT('the service does not list what was just written');
 }
 
-async function checkUploads(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function checkUploads(bucket: BucketRequests, key: string, signal: AbortSignal): Promise<void> {
   const id = randomUUID();
   const upload = await bucket.beginUpload(key, id, signal);
   try {
@@ -63,7 +63,7 @@ async function checkUploads(bucket: Bucket, key: string, signal: AbortSignal): P
 }
 
 /** What was aborted must never appear. */
-async function checkAbort(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function checkAbort(bucket: BucketRequests, key: string, signal: AbortSignal): Promise<void> {
   const upload = await bucket.beginUpload(key, randomUUID(), signal);
   const etag = await bucket.uploadPart(upload, 1, new Uint8Array(0), signal);
   await bucket.abortUpload(upload, signal);
@@ -76,7 +76,7 @@ async function checkAbort(bucket: Bucket, key: string, signal: AbortSignal): Pro
   throw filesErrors.FILES_S3_UNFIT('an upload can be completed after it was aborted');
 }
 
-async function checkLifecycle(bucket: Bucket, signal: AbortSignal): Promise<void> {
+async function checkLifecycle(bucket: BucketRequests, signal: AbortSignal): Promise<void> {
   let rules: readonly LifecycleRule[];
   try {
     rules = await bucket.lifecycleRules(signal);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { filesErrors, isGone } from '../../errors.ts';
 import { WORK } from '../../paths.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
+import type { BucketRequests } from './bucket.ts';
 import { Bucket } from './bucket.ts';
 import { checkBucket } from './check.ts';
 import { S3Client } from './client.ts';
@@ -34,18 +35,17 @@ interface Prepared {
  * put something there; it is seen before, but not if it comes at that very moment.
  */
 export class S3FileStore implements FileStore {
-  readonly #client: S3Client;
-  readonly #bucket: Bucket;
+  readonly #bucket: BucketRequests;
   readonly #config: S3StoreConfig;
   /** Of all open files. */
   readonly memory: Memory;
   /** By temporary path. Kept in memory: a publication never outlives its process. */
   readonly #prepared = new Map<string, Prepared>();
 
-  constructor(config: S3StoreConfig) {
+  /** Tests replace the bucket. */
+  constructor(config: S3StoreConfig, bucket: BucketRequests = new Bucket(new S3Client(config), config)) {
     this.#config = config;
-    this.#client = new S3Client(config);
-    this.#bucket = new Bucket(this.#client, config);
+    this.#bucket = bucket;
     this.memory = new Memory(config.memory);
   }
 
@@ -152,7 +152,7 @@ export class S3FileStore implements FileStore {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await this.#bucket.close();
   }
 
   /** Whether the file stands at its final key now. */

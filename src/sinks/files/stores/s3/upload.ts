@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { filesErrors } from '../../errors.ts';
 import type { FilePaths, SealedFile, StagedFile } from '../file-store.ts';
-import type { Bucket, OpenUpload } from './bucket.ts';
+import type { BucketRequests, OpenUpload } from './bucket.ts';
 import type { Memory } from './memory.ts';
 
 /** The first piece of memory of a part; it doubles, so that a small file holds little. */
@@ -35,7 +35,7 @@ export function fromStoreId(storeId: string): UploadName {
 
 /** A data file that is an open multipart upload on its final key. */
 export class S3StagedFile implements StagedFile {
-  readonly #bucket: Bucket;
+  readonly #bucket: BucketRequests;
   readonly #memory: Memory;
   readonly #paths: FilePaths;
   readonly #upload: OpenUpload;
@@ -52,7 +52,7 @@ export class S3StagedFile implements StagedFile {
   #discarded = false;
 
   constructor(
-    bucket: Bucket,
+    bucket: BucketRequests,
     memory: Memory,
     opened: { readonly paths: FilePaths; readonly upload: OpenUpload; readonly id: string },
     sizes: PartSizes,
