@@ -1,43 +1,29 @@
 import assert from 'node:assert/strict';
 import type { Assignment } from '../../src/sinks/files/chain.ts';
 import { Chain } from '../../src/sinks/files/chain.ts';
-import { filesErrors } from '../../src/sinks/files/errors.ts';
 import type { ManifestFile } from '../../src/sinks/files/manifest.ts';
-import type { FileStore } from '../../src/sinks/files/stores/file-store.ts';
 import type { Clock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
-import type { Intercept } from './memory-file-store.ts';
+import type { Intercept } from './gate.ts';
+import { Gate, UnderWay } from './gate.ts';
 import { MemoryDisk, MemoryFileStore } from './memory-file-store.ts';
 
 export const IDENTITY = { connector: 'connector', topic: 'topic', topicId: 'topic-id', partition: 0 };
+
+/** Records of a commit, of which some are in one file and some in another. */
+const A_COMMIT = 3;
+const FILES_OF_A_COMMIT = [0, 1];
 
 const signal = new AbortController().signal;
 
 /** A clock on which waiting takes no time. */
 const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: async () => {} };
 
-/**
- * What happens to one call of the store.
- * - `go`: it happens and is answered.
- * - `lost`: it happens; the answer is lost.
- * - `drop`: it does not happen, and there is no answer.
- * - `queue`: there is no answer, and it happens later.
- * - `kill`: the writer stops for ever before the call; `kill-after`: after it.
- */
-export const FATES = ['go', 'lost', 'drop', 'queue', 'kill', 'kill-after'] as const;
-export type Fate = (typeof FATES)[number];
-
-interface Pending {
-  readonly name: keyof FileStore;
-  readonly path: string;
-  proceed(fate: Fate): void;
-}
-
 /** A log of so many records, writers that load it into one disk, and whoever decides when each may take its next step. */
 export class ChainModel {
   readonly disk = new MemoryDisk();
   readonly #manifestsKept: number;
-  readonly #queued: (() => void)[] = [];
+  readonly #underWay = new UnderWay();
   #lastId = 0;
 
   constructor(options: { readonly manifestsKept?: number } = {}) {
@@ -54,13 +40,15 @@ export class ChainModel {
   }
 
   /** A writer that waits before every call until it is told to go on. */
-  writer(records: number): ModelWriter {
-    return new ModelWriter(this, records, this.#queued);
+  writer(records: number): Gate {
+    const gate = new Gate(this.#underWay);
+    gate.watch(load(this.chain(gate.intercept), records));
+    return gate;
   }
 
   /** Calls that were still on their way arrive. */
-  deliverQueued(): void {
-    for (const act of this.#queued.splice(0)) act();
+  deliver(): void {
+    this.#underWay.deliver();
   }
 
   /** Lets a writer that meets no faults load the rest. */
@@ -73,94 +61,12 @@ export class ChainModel {
     const final = this.disk.under('').filter((path) => !path.startsWith('_millrace/'));
     const lines = final.flatMap((path) => String(this.disk.files.get(path)?.content).trim().split('\n'));
     const stored = lines.map(Number).sort((a, b) => a - b);
-    assert.deepEqual(
-      stored,
-      Array.from({ length: records }, (_, offset) => offset),
-    );
+    assert.deepEqual(stored, upTo(records));
     assert.deepEqual(this.disk.under('_millrace/tmp'), []);
   }
 }
 
-export class ModelWriter {
-  /** Calls that wait, the main road's and those of the deletion of old manifests. */
-  readonly #pending: Pending[] = [];
-  #done = false;
-  #dead = false;
-  #resolveDone = () => {};
-  readonly done: Promise<void> = new Promise((resolve) => {
-    this.#resolveDone = resolve;
-  });
-
-  constructor(model: ChainModel, records: number, queued: (() => void)[]) {
-    const intercept: Intercept = (call, act) =>
-      new Promise((resolve, reject) => {
-        const perform = () => {
-          try {
-            resolve(act());
-          } catch (error) {
-            reject(error);
-          }
-        };
-        const unanswered = () => reject(filesErrors.FILES_STORE_UNAVAILABLE(`no answer to ${call.name}`));
-        const fates: Record<Fate, () => void> = {
-          go: perform,
-          lost: () => {
-            quietly(act);
-            unanswered();
-          },
-          drop: unanswered,
-          queue: () => {
-            queued.push(() => quietly(act));
-            unanswered();
-          },
-          kill: () => {
-            this.#dead = true;
-          },
-          'kill-after': () => {
-            quietly(act);
-            this.#dead = true;
-          },
-        };
-        this.#pending.push({ ...call, proceed: (fate) => fates[fate]() });
-      });
-    void load(model.chain(intercept), records).finally(() => {
-      this.#done = true;
-      this.#resolveDone();
-    });
-  }
-
-  get over(): boolean {
-    return this.#done || this.#dead;
-  }
-
-  /** The call that it waits to make. */
-  async next(): Promise<Pending | undefined> {
-    // All of a writer's own work is microtasks, which are over when this comes back.
-    await new Promise(setImmediate);
-    return this.over ? undefined : this.#pending[0];
-  }
-
-  async step(fate: Fate = 'go'): Promise<void> {
-    const pending = await this.next();
-    this.#pending.shift();
-    pending?.proceed(fate);
-  }
-
-  /** Goes on until it waits to make such a call, and then waits. */
-  async runTo(name: keyof FileStore, matches: (path: string) => boolean = () => true): Promise<void> {
-    for (;;) {
-      const pending = await this.next();
-      if (!pending || (pending.name === name && matches(pending.path))) return;
-      await this.step();
-    }
-  }
-
-  async runToEnd(): Promise<void> {
-    while ((await this.next()) !== undefined) await this.step();
-  }
-}
-
-/** What a loader does with a chain: assign, commit a record or two at a time, start again after an error. */
+/** What a loader does with a chain: assign, commit a few records at a time, start again after an error. */
 async function load(chain: Chain, records: number): Promise<void> {
   const mostTries = 40;
   for (let attempt = 0; attempt < mostTries; attempt++) {
@@ -177,29 +83,43 @@ async function load(chain: Chain, records: number): Promise<void> {
   }
 }
 
-/** One commit for every record, each with a file of its own. */
+/** Commits of some records each, every second one in the same file. */
 async function commitAll(chain: Chain, assignment: Assignment, records: number): Promise<void> {
   let staged = 0;
-  for (let offset = (assignment.end ?? -1) + 1; offset < records; offset++) {
-    const file = await stageRecord(chain, assignment, offset, staged++);
-    await assignment.commit({ kind: 'data', resume: offset, end: offset, refused: 0, files: [file] }, signal);
+  for (let first = (assignment.end ?? -1) + 1; first < records; first += A_COMMIT) {
+    const offsets = upTo(records).slice(first, first + A_COMMIT);
+    const parts = FILES_OF_A_COMMIT.map((odd) => offsets.filter((offset) => offset % 2 === odd));
+    const opened = [];
+    for (const part of parts) if (part.length > 0) opened.push(await stageRecords(chain, assignment, part, staged++));
+    const files = opened.map(({ file }) => file);
+    const closed = Promise.all(opened.map(({ close }) => close())).then(() => {});
+    const end = offsets.at(-1) ?? first;
+    await assignment.commit({ kind: 'data', resume: first, end, refused: 0, files, closed }, signal);
   }
+}
+
+/** A sealed file with some records. */
+async function stageRecords(
+  chain: Chain,
+  assignment: Assignment,
+  offsets: readonly number[],
+  k: number,
+): Promise<{ readonly file: ManifestFile; readonly close: () => Promise<void> }> {
+  const [first = -1, last = offsets.at(-1) ?? -1] = [offsets[0]];
+  const final = `type=x/${first}+${assignment.nextNumber}.json`;
+  const staged = await chain.store.stage({ temporary: assignment.temporaryPath(k), final }, signal);
+  for (const offset of offsets) await staged.write(Buffer.from(`${offset}\n`), signal);
+  const file = await staged.seal(signal);
+  return { file: { ...file, records: offsets.length, first, last }, close: () => staged.close(signal) };
 }
 
 /** A closed file with one record. */
 export async function stageRecord(chain: Chain, assignment: Assignment, offset: number, k = 0): Promise<ManifestFile> {
-  const final = `type=x/${offset}+${assignment.nextNumber}.json`;
-  const staged = await chain.store.stage({ temporary: assignment.temporaryPath(k), final }, signal);
-  await staged.write(Buffer.from(`${offset}\n`), signal);
-  const file = await staged.seal(signal);
-  await staged.close(signal);
-  return { ...file, records: 1, first: offset, last: offset };
+  const { file, close } = await stageRecords(chain, assignment, [offset], k);
+  await close();
+  return file;
 }
 
-function quietly(act: () => unknown): void {
-  try {
-    act();
-  } catch {
-    // Nobody is there to hear it.
-  }
+function upTo(end: number): number[] {
+  return Array.from({ length: end }, (_, offset) => offset);
 }

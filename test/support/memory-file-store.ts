@@ -8,9 +8,11 @@ import type {
   SealedFile,
   StagedFile,
 } from '../../src/sinks/files/stores/file-store.ts';
+import type { Intercept } from './gate.ts';
 
 interface MemoryFile {
   readonly id: string;
+  /** Of a file that nobody closed: nothing. */
   content: Buffer;
 }
 
@@ -41,12 +43,6 @@ export class MemoryDisk {
   }
 }
 
-/** Runs one call of the store: before, after, instead or later, as the test has it. */
-export type Intercept = <T>(
-  call: { readonly name: keyof FileStore; readonly path: string },
-  act: () => T,
-) => Promise<T>;
-
 /** A store with the semantics of HDFS, in memory, every call of which the test can meddle with. */
 export class MemoryFileStore implements FileStore {
   readonly #disk: MemoryDisk;
@@ -61,39 +57,24 @@ export class MemoryFileStore implements FileStore {
 
   async close(): Promise<void> {}
 
-  async makeDirectories(): Promise<void> {}
-
-  stage(paths: FilePaths): Promise<StagedFile> {
-    const { temporary } = paths;
-    return this.#intercept({ name: 'stage', path: temporary }, () => {
-      const file = this.#disk.create(temporary);
-      return {
-        write: async (chunk) => {
-          file.content = Buffer.concat([file.content, chunk]);
-        },
-        seal: async () => ({
-          ...paths,
-          length: file.content.length,
-          checksum: crc32(file.content),
-          storeId: file.id,
-        }),
-        close: async () => {},
-        discard: async () => {
-          if (this.#disk.files.get(temporary) === file) this.#disk.files.delete(temporary);
-        },
-      };
-    });
+  makeDirectories(directories: readonly string[]): Promise<void> {
+    return this.#intercept({ name: 'makeDirectories', path: directories[0] ?? '' }, () => {});
   }
 
-  finish(files: readonly SealedFile[]): Promise<readonly SealedFile[]> {
-    return this.#intercept({ name: 'finish', path: files[0]?.final ?? '' }, () =>
-      files.filter((file) => {
-        if (this.#disk.rename(file.temporary, file.final) === 'done') return false;
-        const standing = this.#disk.files.get(file.final);
-        if (standing && standing.id !== file.storeId) throw filesErrors.FILES_PATH_OCCUPIED(file.final);
-        return !standing;
-      }),
+  async stage(paths: FilePaths): Promise<StagedFile> {
+    const file = await this.#intercept({ name: 'stage', path: paths.temporary }, () =>
+      this.#disk.create(paths.temporary),
     );
+    return new MemoryStagedFile(this.#disk, this.#intercept, paths, file);
+  }
+
+  async finish(files: readonly SealedFile[]): Promise<readonly SealedFile[]> {
+    const missing: SealedFile[] = [];
+    for (const file of files) {
+      const isThere = await this.#intercept({ name: 'finish', path: file.final }, () => this.#finish(file));
+      if (!isThere) missing.push(file);
+    }
+    return missing;
   }
 
   discard(temporary: string): Promise<boolean> {
@@ -142,5 +123,57 @@ export class MemoryFileStore implements FileStore {
       this.#disk.files.delete(path);
       for (const below of this.#disk.under(path)) this.#disk.files.delete(below);
     });
+  }
+
+  #finish(file: SealedFile): boolean {
+    if (this.#disk.rename(file.temporary, file.final) === 'done') return true;
+    const standing = this.#disk.files.get(file.final);
+    if (standing && standing.id !== file.storeId) throw filesErrors.FILES_PATH_OCCUPIED(file.final);
+    return standing !== undefined;
+  }
+}
+
+class MemoryStagedFile implements StagedFile {
+  readonly #disk: MemoryDisk;
+  readonly #intercept: Intercept;
+  readonly #paths: FilePaths;
+  readonly #file: MemoryFile;
+  #written = Buffer.alloc(0);
+
+  constructor(disk: MemoryDisk, intercept: Intercept, paths: FilePaths, file: MemoryFile) {
+    this.#disk = disk;
+    this.#intercept = intercept;
+    this.#paths = paths;
+    this.#file = file;
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    const written = Buffer.concat([this.#written, chunk]);
+    return this.#intercept({ name: 'write', path: this.#paths.temporary }, () => {
+      this.#written = written;
+    });
+  }
+
+  seal(): Promise<SealedFile> {
+    return this.#intercept({ name: 'seal', path: this.#paths.temporary }, () => ({
+      ...this.#paths,
+      length: this.#written.length,
+      checksum: crc32(this.#written),
+      storeId: this.#file.id,
+    }));
+  }
+
+  close(): Promise<void> {
+    return this.#intercept({ name: 'close', path: this.#paths.temporary }, () => {
+      this.#file.content = this.#written;
+    });
+  }
+
+  async discard(): Promise<void> {
+    const { temporary } = this.#paths;
+    const remove = () => {
+      if (this.#disk.files.get(temporary) === this.#file) this.#disk.files.delete(temporary);
+    };
+    await this.#intercept({ name: 'discard', path: temporary }, remove).catch(() => {});
   }
 }

@@ -42,8 +42,10 @@ interface Server {
   readonly store: (intercept?: Intercept) => FileStore;
   /** All that has a name. */
   readonly content: () => ReadonlyMap<string, Buffer>;
-  /** What is left behind without a name. */
-  readonly leftOpen: () => readonly unknown[];
+  /** Uploads that were begun and not ended. */
+  readonly leftOpen: () => readonly { readonly key: string }[];
+  /** The keys of uploads that whoever cleans up will find. */
+  readonly marked: () => ReadonlySet<string>;
   readonly watch: (onChange: () => void) => void;
 }
 
@@ -56,6 +58,7 @@ const MAKE_SERVER: Readonly<Record<ServerName, () => Server>> = {
       store: (intercept) => new HdfsFileStore(config as never, async () => nameNode.client(intercept)),
       content: () => nameNode.content,
       leftOpen: () => [],
+      marked: () => new Set(),
       watch: (onChange) => {
         nameNode.onChange = onChange;
       },
@@ -68,6 +71,10 @@ const MAKE_SERVER: Readonly<Record<ServerName, () => Server>> = {
       store: (intercept) => new S3FileStore(config as never, bucket.client(intercept)),
       content: () => bucket.content,
       leftOpen: () => bucket.openUploads,
+      marked: () => {
+        const markers = [...bucket.content].filter(([path]) => path.startsWith(`${WORK}/tmp/`));
+        return new Set(markers.map(([, content]) => String(JSON.parse(content.toString('utf8')).final)));
+      },
       watch: (onChange) => {
         bucket.onChange = onChange;
       },
@@ -81,7 +88,7 @@ const MAKE_SERVER: Readonly<Record<ServerName, () => Server>> = {
  */
 export class SinkModel {
   readonly #underWay = new UnderWay();
-  /** What began so late that nobody could know of it. */
+  /** What nobody could know of: it began, or was forgotten, by a request that outlived its program. */
   readonly #late = new Set<unknown>();
   readonly #server: Server;
   readonly #admin = new TestAdmin();
@@ -134,9 +141,12 @@ export class SinkModel {
 
   /** Requests that were still on their way arrive. */
   deliver(): void {
-    const before = this.#server.leftOpen();
+    const known = this.#server.marked();
     this.#underWay.deliver();
-    for (const open of this.#server.leftOpen()) if (!before.includes(open)) this.#late.add(open);
+    const stillKnown = this.#server.marked();
+    for (const open of this.#server.leftOpen()) {
+      if (!known.has(open.key) || !stillKnown.has(open.key)) this.#late.add(open);
+    }
   }
 
   #sink(intercept?: Intercept): Sink {

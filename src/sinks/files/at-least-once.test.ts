@@ -4,7 +4,7 @@ import test from 'node:test';
 import { TestAdmin } from '../../../test/support/admin.ts';
 import { TestClock } from '../../../test/support/clock.ts';
 import { filesConfigWith } from '../../../test/support/files.ts';
-import type { Intercept } from '../../../test/support/memory-file-store.ts';
+import type { Intercept } from '../../../test/support/gate.ts';
 import { MemoryDisk, MemoryFileStore } from '../../../test/support/memory-file-store.ts';
 import { recordAt, START } from '../../../test/support/records.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';

@@ -61,7 +61,7 @@ for (const server of SERVERS) {
   test(`${server}: any schedule of three loaders with any faults`, async () => {
     const step = fc.record({
       loader: fc.nat({ max: 2 }),
-      requests: fc.integer({ min: 1, max: 30 }),
+      requests: fc.integer({ min: 1, max: 15 }),
       fate: fc.constantFrom<Fate>(...FATES),
       /** Of those that wait. */
       which: fc.nat({ max: 3 }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Intercept } from '../../../../test/support/memory-file-store.ts';
+import type { Intercept } from '../../../../test/support/gate.ts';
 import { MemoryDisk, MemoryFileStore } from '../../../../test/support/memory-file-store.ts';
 import type { Clock } from '../../../support/clock.ts';
 import { silentLogger } from '../../../support/logger.ts';
@@ -119,6 +119,7 @@ class Model {
       const staged = await store.stage({ temporary: assignment.temporaryPath(k), final });
       await staged.write(Buffer.from(`${offset}\n`), signal);
       const sealed = await staged.seal(signal);
+      await staged.close(signal);
       const files = [{ ...sealed, records: 1, first: offset, last: offset }];
       await assignment.commit({ kind: 'data', resume: offset, end: offset, refused: 0, files }, signal);
     }

@@ -115,9 +115,12 @@ export class S3StagedFile implements StagedFile {
     this.#part = Buffer.alloc(0);
     this.#used = 0;
     const signal = AbortSignal.timeout(DISCARD_MS);
-    // What is left is removed after the next claim, by its marker.
-    await this.#bucket.abortUpload(this.#upload, signal).catch(() => {});
-    await this.#cleanUp(signal).catch(() => {});
+    try {
+      await this.#bucket.abortUpload(this.#upload, signal);
+      await this.#cleanUp(signal);
+    } catch {
+      // What is left is removed after the next claim, by its marker, which must outlive the upload.
+    }
   }
 
   #partBytes(): number {
