@@ -1,7 +1,7 @@
 /** What a loader that only inserts would do: the same schema, keys, indices, words and pragmas as the sink. */
 import { DatabaseSync } from 'node:sqlite';
 import type { LogRecord } from '../../src/log/log.ts';
-import { isRefusal, toRow } from '../../src/sinks/table/row.ts';
+import { isRefusal, toRow } from '../../src/sinks/row.ts';
 import { INSERT_EVENT, INSERT_WORDS, SCHEMA, writerPragmas } from '../../src/sinks/table/sqlite/schema.ts';
 
 /** Rows a transaction. */

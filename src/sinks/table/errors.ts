@@ -33,13 +33,4 @@ export const tableErrors = defineErrors({
     decision: 'stop',
     help: 'Records between the table and the log are missing. Find out why, then delete the row from the table "position".',
   },
-  EVENT_ID_TAKEN: {
-    decision: 'dead-letter',
-    help: 'A different event with this id is stored already. Every event needs an id of its own.',
-  },
-  RECORD_NOT_AN_EVENT: {
-    decision: 'dead-letter',
-    help: 'Write UTF-8 JSON objects to the topic, with a string "id" and "type" in each.',
-  },
-  RECORD_TOO_DEEP: { decision: 'dead-letter', help: 'Nest objects and lists in events less deeply.' },
 });

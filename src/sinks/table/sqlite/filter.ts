@@ -1,7 +1,7 @@
 import type { EventFilter, FieldValue } from '../../event-query.ts';
-import { NOT_SEARCHED } from '../row.ts';
-import type { Word } from '../words.ts';
-import { wordsAsked } from '../words.ts';
+import { NOT_SEARCHED } from '../../row.ts';
+import type { Word } from '../../words.ts';
+import { wordsAsked } from '../../words.ts';
 
 export type Parameter = string | number;
 

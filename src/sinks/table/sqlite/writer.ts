@@ -1,10 +1,10 @@
 import type { LogRecord, TopicPartition } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
+import type { EventRow } from '../../row.ts';
+import { isRefusal, isSameEvent, toRow } from '../../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../../sink.ts';
 import type { SqliteTableConfig } from '../config.ts';
 import { tableErrors } from '../errors.ts';
-import type { EventRow } from '../row.ts';
-import { isRefusal, isSameEvent, toRow } from '../row.ts';
 import type { TableDatabase } from './database.ts';
 import { withSignal } from './with-signal.ts';
 

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { LogRecord } from '../../log/log.ts';
-import { TYPE_HEADER } from '../../log/log.ts';
-import type { Refusal } from '../sink.ts';
+import type { LogRecord } from '../log/log.ts';
+import { TYPE_HEADER } from '../log/log.ts';
+import type { Refusal } from './sink.ts';
 import { foldWords } from './words.ts';
 
-/** An event as a table holds it. */
+/** An event as the keyed stores hold it, in a table or an index. */
 export interface EventRow {
   readonly offset: number;
   /** The event's own, else made of the record's place in the log, the same at every reading. */

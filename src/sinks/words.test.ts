@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
 import fc from 'fast-check';
-import { matchOf } from './sqlite/filter.ts';
-import { SCHEMA } from './sqlite/schema.ts';
+import { matchOf } from './table/sqlite/filter.ts';
+import { SCHEMA } from './table/sqlite/schema.ts';
 import { foldWords, wordsAsked } from './words.ts';
 
 /** Whether FTS5 finds `stored` by `asked`; no words at all find everything. */
