@@ -3,9 +3,11 @@
  * Runs until Ctrl-C. Another engine is a file in test/engines/ and an entry here.
  */
 import { parseArgs } from 'node:util';
+import { startElasticsearch } from '../test/engines/elasticsearch.ts';
 import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { toStandardError } from '../test/engines/maven.ts';
+import { startOpensearch } from '../test/engines/opensearch.ts';
 import { isFree } from '../test/engines/ports.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
 import { startS3 } from '../test/engines/s3.ts';
@@ -97,7 +99,25 @@ const ENGINES: Readonly<Record<string, Engine>> = {
       };
     },
   },
+  elasticsearch: searchEngine(9200, 'Elasticsearch 8.19; needs a JDK 17 and Maven', startElasticsearch),
+  opensearch: searchEngine(9201, 'OpenSearch 2.19; needs a JDK 17 and Maven', startOpensearch),
 };
+
+function searchEngine(port: number, summary: string, start: typeof startElasticsearch): Engine {
+  return {
+    summary,
+    port,
+    start: async ({ port, nodes, directory }) => {
+      if (nodes !== 1) throw new EngineUnavailable('One node is all that is started of a search engine.');
+      const node = await start({ port, ...(directory === undefined ? {} : { directory }) });
+      const search = { [node.name]: { nodes: [node.url] } };
+      return {
+        configuration: `connectors:\n  search:\n    search: ${JSON.stringify(search)}\n`,
+        stop: () => node.close(),
+      };
+    },
+  };
+}
 
 const USAGE = `usage: npm run engines -- up ENGINE [--port N] [--nodes 1|3] [--data DIR]
 

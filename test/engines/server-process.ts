@@ -15,6 +15,8 @@ export class EngineUnavailable extends Error {
 const INSTALL: Readonly<Record<string, string>> = {
   java: 'install Java 17 or newer (Debian: apt install openjdk-17-jre-headless)',
   keytool: 'install Java 17 or newer (Debian: apt install openjdk-17-jre-headless)',
+  javac: 'install a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)',
+  jar: 'install a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)',
   mvn: 'install Maven (Debian: apt install maven)',
   go: 'install Go 1.24 or newer (https://go.dev/dl)',
 };
