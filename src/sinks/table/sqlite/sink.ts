@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { TopicPartition } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
+import { withSignal } from '../../../support/with-signal.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../../sink.ts';
 import type { SqliteTableConfig } from '../config.ts';
 import { tableErrors } from '../errors.ts';
 import { TableDatabase } from './database.ts';
-import { withSignal } from './with-signal.ts';
 import { SqliteWriter } from './writer.ts';
 
 /** Loads events into a SQLite file. Several sinks, in one process or several on one host, may share the file. */

@@ -1,12 +1,12 @@
 import type { LogRecord, TopicPartition } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
+import { withSignal } from '../../../support/with-signal.ts';
 import type { EventRow } from '../../row.ts';
 import { isRefusal, isSameEvent, toRow } from '../../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../../sink.ts';
 import type { SqliteTableConfig } from '../config.ts';
 import { tableErrors } from '../errors.ts';
 import type { TableDatabase } from './database.ts';
-import { withSignal } from './with-signal.ts';
 
 /** A transaction has at most so many records, so that one holds the thread and the lock for some 50 ms. */
 const BATCH_RECORDS = 2_000;
