@@ -74,7 +74,7 @@ export function toRow(record: LogRecord, place: string): EventRow | Refusal {
   };
 }
 
-export function isRefusal(row: EventRow | Refusal): row is Refusal {
+export function isRefusal(row: object): row is Refusal {
   return 'code' in row;
 }
 

@@ -33,3 +33,8 @@ export function wordsAsked(text: string): readonly Word[] {
     return words.map((word, i) => ({ word, prefix: prefix && i === words.length - 1 }));
   });
 }
+
+/** The words in a text that `foldWords` returned. */
+export function wordsOf(folded: string): readonly string[] {
+  return folded.toLowerCase().split(NOT_A_WORD).filter(Boolean);
+}

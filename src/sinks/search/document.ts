@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import type { LogRecord } from '../../log/log.ts';
+import type { StoredEvent } from '../event-query.ts';
+import { QUERY_LIMITS } from '../query-rules.ts';
+import { isRefusal, toRow } from '../row.ts';
+import type { Refusal } from '../sink.ts';
+import { wordsOf } from '../words.ts';
+import type { Chosen } from './index-name.ts';
+
+/** An event as it is sent to the store. */
+export interface SearchDocument {
+  readonly chosen: Chosen;
+  /** `_id` of the document. */
+  readonly id: string;
+  /** What tells this event from another one of the same id; see contentHash. */
+  readonly hash: string;
+  /** The document's source, as JSON. */
+  readonly source: string;
+}
+
+/** What we add to an event's own fields. Kibana and others go by the first; the other is ours. */
+export const TIME_FIELD = '@timestamp';
+export const OWN_FIELD = '_millrace';
+
+/** What stands in {@link OWN_FIELD}. */
+interface Own {
+  /** The words of the event's texts, folded, each once. */
+  readonly words: readonly string[];
+  /** `name SEPARATOR value` for each field with a value that a question can name. */
+  readonly fields: readonly string[];
+  readonly hash: string;
+  /** The event's own values for the two names that we take. */
+  readonly displaced?: Readonly<Record<string, unknown>>;
+}
+
+/** Between a field's name and its value; a name that contains it can't be asked for. */
+export const SEPARATOR = '\u001f';
+
+/** Elasticsearch and OpenSearch refuse a whole request for an id that is longer. */
+const MAX_ID_BYTES = 512;
+
+/** A longer word is found by its beginning only: a question is not as long as this. */
+const WORD_CHARACTERS = QUERY_LIMITS.textCharacters + 1;
+/** A longer value is cut, and so is equal to none that can be asked for. */
+const VALUE_CHARACTERS = QUERY_LIMITS.valueCharacters + 1;
+
+/** Set anew whenever the same event is sent again. */
+const CHANGES_ON_RETRY: ReadonlySet<string> = new Set(['timestamp', 'receivedAt']);
+
+/** Enough that two different events of one id are not taken for one. */
+const HASH_CHARACTERS = 22;
+
+/** The last moments that stores take as a date with a year of four digits. */
+const MIN_TIME = Date.parse('0000-01-01T00:00:00Z');
+const MAX_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** @param place the partition by its topic's id, for records without an id of their own */
+export function toDocument(record: LogRecord, place: string): SearchDocument | Refusal {
+  const row = toRow(record, place);
+  if (isRefusal(row)) return row;
+  const { id, type, timestamp } = row;
+  if (Buffer.byteLength(id) > MAX_ID_BYTES) {
+    return { code: 'EVENT_ID_TOO_LONG', reason: `the id is longer than ${MAX_ID_BYTES} bytes` };
+  }
+  const event: Json = { ...(JSON.parse(row.value) as Json), id, type };
+  const { [TIME_FIELD]: itsTime, [OWN_FIELD]: itsOwn, ...rest } = event;
+  const displaced = {
+    ...(itsTime === undefined ? {} : { [TIME_FIELD]: itsTime }),
+    ...(itsOwn === undefined ? {} : { [OWN_FIELD]: itsOwn }),
+  };
+  const hash = contentHash(event);
+  const own: Own = {
+    words: [...new Set(wordsOf(row.words).map((word) => cut(word, WORD_CHARACTERS)))],
+    fields: fieldsOf(event),
+    hash,
+    ...(Object.keys(displaced).length === 0 ? {} : { displaced }),
+  };
+  const receivedAt = Date.parse(String(event['receivedAt']));
+  return {
+    id,
+    hash,
+    chosen: {
+      id,
+      timestamp,
+      sentTimestamp: event['sentTimestamp'],
+      receivedAt: Number.isNaN(receivedAt) ? record.timestamp : receivedAt,
+    },
+    source: JSON.stringify({ [TIME_FIELD]: timeText(timestamp), ...rest, [OWN_FIELD]: own }),
+  };
+}
+
+/** The event of a document, as it was before it became one. */
+export function toEvent(source: Json): StoredEvent {
+  const { [TIME_FIELD]: _time, [OWN_FIELD]: own, ...event } = source;
+  return { ...event, ...((own as Own | undefined)?.displaced ?? {}) } as unknown as StoredEvent;
+}
+
+/** The same for every copy of an event, whatever the order of its fields. */
+export function contentHash(event: Json): string {
+  const own = Object.fromEntries(Object.entries(event).filter(([name]) => !CHANGES_ON_RETRY.has(name)));
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(own)))
+    .digest('base64url')
+    .slice(0, HASH_CHARACTERS);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([name, inner]) => [name, sorted(inner)] as const);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/**
+ * Every text, number and boolean that a dotted path leads to, under that path. A field whose very
+ * name has the dots goes before one that lies deeper; lists have no values of their own.
+ */
+function fieldsOf(event: Json): string[] {
+  const fields: string[] = [];
+  const walk = (object: Json, path: string, level: number) => {
+    for (const [name, value] of Object.entries(object)) {
+      if (level > 1 && name.includes('.')) continue;
+      const field = level === 1 ? name : `${path}.${name}`;
+      if (level > 1 && Object.hasOwn(event, field)) continue;
+      if (typeof value === 'object') {
+        const nestable = value !== null && !Array.isArray(value) && level < QUERY_LIMITS.fieldLevels;
+        if (nestable && !(level === 1 && name.includes('.'))) walk(value as Json, field, level + 1);
+      } else if (field.length <= QUERY_LIMITS.fieldCharacters && !field.includes(SEPARATOR)) {
+        fields.push(cut(`${field}${SEPARATOR}${String(value)}`, field.length + SEPARATOR.length + VALUE_CHARACTERS));
+      }
+    }
+  };
+  walk(event, '', 1);
+  return fields;
+}
+
+function cut(text: string, characters: number): string {
+  return (text.length > characters ? text.slice(0, characters) : text).toWellFormed();
+}
+
+/** As stores take every date: with a year of four digits. */
+function timeText(time: number): string {
+  return new Date(Math.min(MAX_TIME, Math.max(MIN_TIME, time))).toISOString();
+}

@@ -1,0 +1,23 @@
+import { searchSink } from '../../src/sinks/search/index.ts';
+import { IndexNames } from '../../src/sinks/search/index-name.ts';
+import type { SearchEngine } from '../engines/search-test.ts';
+import { documentsOf, SEARCH_ENGINES, searchConfigFor, searchNodeOrSkip } from '../engines/search-test.ts';
+import { sinkContract } from './sink.ts';
+
+for (const [engine, { label }] of Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][]) {
+  sinkContract(`search in ${label}`, async (t) => {
+    const node = await searchNodeOrSkip(t, engine);
+    if (!node) return undefined;
+    // Requests of a few events, so that several are under way at once.
+    const bulk = { events: 7, bytes: 2 ** 20, requests: 3, gzip: true };
+    const config = searchConfigFor(node, { bulk });
+    return {
+      create: (context) => searchSink.create(config, context),
+      readBack: async () => {
+        const documents = await documentsOf(node, new IndexNames(config.index, config.late).all);
+        return documents.map(({ _source }) => ({ id: String(_source['id']) }));
+      },
+      refused: Buffer.from('no event'),
+    };
+  });
+}

@@ -1,0 +1,87 @@
+/** Tests against real Elasticsearch and OpenSearch. */
+import { randomBytes } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import type { SearchConfig } from '../../src/sinks/search/config.ts';
+import { startElasticsearch } from './elasticsearch.ts';
+import { startOpensearch } from './opensearch.ts';
+import { orSkip } from './or-skip.ts';
+import type { SearchNode, SearchNodeOptions } from './search-node.ts';
+
+export const SEARCH_ENGINES = {
+  elasticsearch: { label: 'Elasticsearch', start: startElasticsearch },
+  opensearch: { label: 'OpenSearch', start: startOpensearch },
+} as const;
+export type SearchEngine = keyof typeof SEARCH_ENGINES;
+
+/** One node of each a test file: a start takes longer than most tests. */
+const shared = new Map<SearchEngine, Promise<SearchNode>>();
+
+test.after(async () => {
+  await Promise.all([...shared.values()].map(async (node) => (await node.catch(() => undefined))?.close()));
+});
+
+/** The node for a test; one of its own if there are options. `undefined` where the test was skipped. */
+export function searchNodeOrSkip(
+  t: TestContext,
+  engine: SearchEngine,
+  options?: SearchNodeOptions,
+): Promise<SearchNode | undefined> {
+  const { label, start } = SEARCH_ENGINES[engine];
+  return orSkip(t, label, async () => {
+    if (!options) {
+      const node = shared.get(engine) ?? start();
+      shared.set(engine, node);
+      return node;
+    }
+    const node = await start(options);
+    t.after(() => node.close());
+    return node;
+  });
+}
+
+/** A test with both products, one after the other. */
+export function searchTest(name: string, body: (node: SearchNode, t: TestContext) => Promise<void>): void {
+  for (const [engine, { label }] of Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][]) {
+    test(`${label}: ${name}`, async (t) => {
+      const node = await searchNodeOrSkip(t, engine);
+      if (node) await body(node, t);
+    });
+  }
+}
+
+/** A configuration for a node, with indices of its own and no copies, since there is one node. */
+export function searchConfigFor(
+  { name, url }: Pick<SearchNode, 'name' | 'url'>,
+  more: Partial<SearchConfig> = {},
+): SearchConfig {
+  const nobody = { username: undefined, password: undefined, apiKey: undefined, token: undefined, ca: undefined };
+  return {
+    elasticsearch: undefined,
+    opensearch: undefined,
+    [name]: { nodes: [url], ...nobody },
+    index: `t${randomBytes(6).toString('hex')}-{yyyy.MM.dd}`,
+    dataStream: false,
+    late: 7 * 86_400_000,
+    template: 'install',
+    shards: 1,
+    replicas: 0,
+    fields: 500,
+    delay: 500,
+    bulk: { events: 1_000, bytes: 5 * 2 ** 20, requests: 2, gzip: true },
+    timeout: 30_000,
+    retry: 30_000,
+    ...more,
+  };
+}
+
+/** All documents of the indices, as they were stored. */
+export async function documentsOf(
+  node: SearchNode,
+  pattern: string,
+): Promise<readonly { readonly _id: string; readonly _index: string; readonly _source: Record<string, unknown> }[]> {
+  const query = 'ignore_unavailable=true&allow_no_indices=true';
+  await node.ask('POST', `/${pattern}/_refresh?${query}`);
+  const found = await node.ask('POST', `/${pattern}/_search?${query}`, { size: 10_000 });
+  return (found['hits'] as { hits: [] }).hits;
+}
