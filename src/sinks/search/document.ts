@@ -50,9 +50,9 @@ const CHANGES_ON_RETRY: ReadonlySet<string> = new Set(['timestamp', 'receivedAt'
 /** Enough that two different events of one id are not taken for one. */
 const HASH_CHARACTERS = 22;
 
-/** The last moments that stores take as a date with a year of four digits. */
-const MIN_TIME = Date.parse('0000-01-01T00:00:00Z');
-const MAX_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+/** The first and last moment that stores take as a date with a year of four digits. */
+export const MIN_TIME = Date.parse('0000-01-01T00:00:00Z');
+export const MAX_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -141,6 +141,6 @@ function cut(text: string, characters: number): string {
 }
 
 /** As stores take every date: with a year of four digits. */
-function timeText(time: number): string {
+export function timeText(time: number): string {
   return new Date(Math.min(MAX_TIME, Math.max(MIN_TIME, time))).toISOString();
 }

@@ -1,0 +1,31 @@
+import { searchSink } from '../../src/sinks/search/index.ts';
+import { IndexNames } from '../../src/sinks/search/index-name.ts';
+import { openSearchEventQuery } from '../../src/sinks/search/query.ts';
+import type { SearchEngine } from '../engines/search-test.ts';
+import { SEARCH_ENGINES, searchConfigFor, searchNodeOrSkip } from '../engines/search-test.ts';
+import { fakeSinkContext } from '../support/fake-sink-context.ts';
+import { toRecord } from '../support/fill-table.ts';
+import { eventQueryContract } from './event-query.ts';
+
+const DEADLINE_MS = 30_000;
+
+for (const [engine, { label }] of Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][]) {
+  eventQueryContract(label, async (t, events) => {
+    const node = await searchNodeOrSkip(t, engine);
+    if (!node) return undefined;
+    const config = searchConfigFor(node);
+    const topics = { events: { id: 'topic-1', partitions: 1, startOffset: 0, endOffset: events.length } };
+    const sink = searchSink.create(config, fakeSinkContext(topics, ''));
+    const { signal } = new AbortController();
+    await sink.open(signal);
+    const writer = await sink.partition({ topic: 'events', partition: 0 }, signal);
+    await writer.write(events.map(toRecord), signal);
+    await writer.flush(signal);
+    await writer.abandon();
+    await sink.close();
+    await node.ask('POST', `/${new IndexNames(config.index, config.late).all}/_refresh`);
+    const query = openSearchEventQuery(config, DEADLINE_MS);
+    t.after(() => query.close());
+    return query;
+  });
+}
