@@ -12,6 +12,7 @@ import { checkFilesConfig } from '../sinks/files/config.ts';
 import { filesDirectory } from '../sinks/files/stores/choose.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
+import { checkSearchConfig } from '../sinks/search/config.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Configuration, ConnectorConfiguration } from './definition.ts';
@@ -106,6 +107,7 @@ function crossChecks(reading: Reading<Configuration>, directory: string): Fault[
     ...connectorTopicsMustExist(reviewed),
     ...storesMustNotBeShared(reviewed),
     ...filesMustFit(reviewed),
+    ...searchMustFit(reviewed),
     ...keysMustBeTheEvents(reviewed),
     ...promisesMustHold(reviewed),
     ...kafkaMustFit(reviewed),
@@ -187,7 +189,7 @@ const LOCAL_STORES = {
   files: { what: 'directory', place: ({ files }, data) => files && filesDirectory(files, data) },
   table: { what: 'database file', place: ({ table }, data) => table && sqliteTablePath(table.sqlite, data) },
 } as const satisfies Record<
-  SinkKind,
+  Exclude<SinkKind, 'search'>,
   { what: string; place: (connector: ConnectorConfiguration, data: string) => string | undefined }
 >;
 
@@ -219,6 +221,14 @@ function filesMustFit(reviewed: Reviewed): Fault[] {
     const at = `connectors.${name}.files`;
     if (!files || !reviewed.isSound(at)) return [];
     return checkFilesConfig(files).map(({ field, message }) => ({ path: `${at}.${field}`, message }));
+  });
+}
+
+function searchMustFit(reviewed: Reviewed): Fault[] {
+  return reviewed.entries('connectors').flatMap(([name, { search }]) => {
+    const at = `connectors.${name}.search`;
+    if (!search || !reviewed.isSound(at)) return [];
+    return checkSearchConfig(search).map(({ field, message }) => ({ path: `${at}.${field}`, message }));
   });
 }
 
@@ -300,5 +310,6 @@ export function eventSchemas({ configuration, file }: LoadedConfiguration): Map<
 
 /** The kind of sink that a connector has. */
 export function sinkKind(connector: ConnectorConfiguration): SinkKind {
-  return connector.files ? 'files' : 'table';
+  if (connector.files) return 'files';
+  return connector.search ? 'search' : 'table';
 }

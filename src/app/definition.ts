@@ -60,10 +60,11 @@ const connector = section(
       }),
     ),
     files: optional(sinks.files.config),
+    search: optional(sinks.search.config),
     table: optional(sinks.table.config),
     loader: loaderConfig,
   },
-  { description: 'A connector: topics into one sink, which is exactly one of "files" and "table"' },
+  { description: 'A connector: topics into one sink, which is exactly one of "files", "search" and "table"' },
 );
 
 /** The whole configuration. Every part is defined by the component that it is for. */

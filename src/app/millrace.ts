@@ -19,6 +19,7 @@ import { connectorHosts } from './connector-thread.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import type { Configuration } from './definition.ts';
 import { OperationsHost } from './operations-thread.ts';
+import type { SearchedStore } from './operations-worker.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
@@ -161,7 +162,6 @@ class Program {
 
   #startOperations(log: OpenLog): Promise<string> {
     const { connectors, operations, logging, log: logConfig } = this.#configuration;
-    const table = Object.values(connectors).find((connector) => connector.table)?.table;
     const status = new StatusSource({
       log: { kind: logConfig.kafka ? 'kafka' : 'embedded', admin: log.admin },
       collecting: this.#collecting,
@@ -174,7 +174,7 @@ class Program {
         config: operations,
         instance: this.#instance,
         connectors: Object.keys(connectors),
-        searchFile: table && sqliteTablePath(table.sqlite, this.#data),
+        search: searchedStore(this.#configuration, this.#data),
         log: log.share(),
         logging,
       }),
@@ -186,4 +186,11 @@ class Program {
     });
     return this.#operations.listen();
   }
+}
+
+/** Of the first connector whose store can be searched. */
+function searchedStore({ connectors }: Configuration, dataDirectory: string): SearchedStore | undefined {
+  const { table, search } = Object.values(connectors).find((connector) => connector.table ?? connector.search) ?? {};
+  if (table) return { file: sqliteTablePath(table.sqlite, dataDirectory) };
+  return search && { indices: search };
 }

@@ -11,7 +11,10 @@ import type { OperationsAddress } from '../operations/server.ts';
 import { createOperationsServer } from '../operations/server.ts';
 import type { Status } from '../operations/status.ts';
 import { tail } from '../operations/tail.ts';
+import type { EventQuery } from '../sinks/event-query.ts';
 import { startQueryThread } from '../sinks/query-thread.ts';
+import type { SearchConfig } from '../sinks/search/config.ts';
+import { openSearchEventQuery } from '../sinks/search/query.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import type { LoggerOptions } from '../support/logger.ts';
@@ -20,14 +23,19 @@ import { createLogger } from '../support/logger.ts';
 /** Longest answer to a question about stored events. */
 const QUERY_DEADLINE_MS = 10_000;
 
+/** A store that can be asked: the file of the embedded table, or the indices of a connector. */
+export type SearchedStore =
+  | { readonly file: string; readonly indices?: never }
+  | { readonly indices: SearchConfig; readonly file?: never };
+
 /** What the thread is started with; plain data. */
 export interface OperationsThreadData {
   readonly config: OperationsConfig;
   /** Which start of the program this is. */
   readonly instance: string;
   readonly connectors: readonly string[];
-  /** The embedded table that can be searched, if there is one. */
-  readonly searchFile: string | undefined;
+  /** What questions about stored events are put to, if there is anything. */
+  readonly search: SearchedStore | undefined;
   readonly log: LogShare;
   readonly logging: LoggerOptions;
 }
@@ -57,10 +65,7 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
     asked ??= connect();
     return asked;
   };
-  const query =
-    data.searchFile === undefined
-      ? undefined
-      : startQueryThread({ kind: 'sqlite', path: data.searchFile }, QUERY_DEADLINE_MS);
+  const query = data.search && openQuery(data.search);
   const handlers: OperationsThread = {
     listen: () => server.listen(),
     close: async () => {
@@ -94,4 +99,9 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
       connectors: { pause: control('pause'), resume: control('resume'), restart: control('restart') },
     },
   });
+}
+
+function openQuery({ file, indices }: SearchedStore): EventQuery {
+  if (indices) return openSearchEventQuery(indices, QUERY_DEADLINE_MS);
+  return startQueryThread({ kind: 'sqlite', path: file }, QUERY_DEADLINE_MS);
 }

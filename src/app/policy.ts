@@ -85,7 +85,7 @@ export function brokenPromises(configuration: Configuration): Fault[] {
       message: `${path} is ${String(value)}, which breaks the promise of "policy: ${policy}"; it needs ${good}.`,
     });
   }
-  if (policy === 'exactly-once') faults.push(...doublingFiles(configuration));
+  if (policy === 'exactly-once') faults.push(...doublingFiles(configuration), ...doublingStreams(configuration));
   if (policy === 'steady') return faults;
   for (const [name, { replication = 1, config = {} }] of Object.entries(topics)) {
     const inSync = config[MIN_IN_SYNC];
@@ -106,6 +106,16 @@ function doublingFiles({ connectors = {} }: Configuration): Fault[] {
     if (files?.guarantee !== 'at-least-once') return [];
     const path = `connectors.${name}.files.guarantee`;
     const message = `${path} is at-least-once, which breaks the promise of "policy: exactly-once"; it needs exactly-once.`;
+    return [{ path, message }];
+  });
+}
+
+/** Connectors whose store finds a copy of an event only as long as its index is the newest of a stream. */
+function doublingStreams({ connectors = {} }: Configuration): Fault[] {
+  return Object.entries(connectors).flatMap(([name, { search }]) => {
+    if (!search?.dataStream) return [];
+    const path = `connectors.${name}.search.dataStream`;
+    const message = `${path} is true, which breaks the promise of "policy: exactly-once"; it needs false.`;
     return [{ path, message }];
   });
 }
