@@ -37,6 +37,8 @@ export interface BulkOptions {
 interface Left {
   readonly items: readonly Item[];
   readonly error: MillraceError | undefined;
+  /** The store had no room for the request as a whole, which may be more than it ever has. */
+  readonly crowded?: boolean;
 }
 
 /** A document found under an event's id. */
@@ -79,9 +81,11 @@ export class Bulk {
     const end = clock.monotonic() + this.#options.retryMs;
     const backoff = new Backoff(WAIT_MS);
     let waiting = await this.#withoutOthers(items, signal);
+    let pieces = 1;
     for (;;) {
-      const { items: left, error } = await this.#round(waiting, signal);
+      const { items: left, error, crowded } = await this.#inPieces(waiting, pieces, signal);
       if (left.length === 0) return;
+      if (crowded) pieces = Math.min(pieces * 2, left.length);
       const wait = backoff.next();
       if (error && clock.monotonic() + wait > end) throw error;
       await clock.sleep(wait, signal);
@@ -104,7 +108,17 @@ export class Bulk {
     return items.filter((item) => !others.has(item) || missing.has(item));
   }
 
-  /** Sends these once, in as many requests as it takes. */
+  /** Sends these once, in so many requests one after the other. */
+  async #inPieces(items: readonly Item[], pieces: number, signal: AbortSignal): Promise<Left> {
+    const size = Math.ceil(items.length / pieces);
+    let left = NOTHING_LEFT;
+    for (let from = 0; from < items.length; from += size) {
+      left = together(left, await this.#round(items.slice(from, from + size), signal));
+    }
+    return left;
+  }
+
+  /** Sends these once, halving what the store refuses as a whole. */
   async #round(items: readonly Item[], signal: AbortSignal): Promise<Left> {
     if (items.length === 0) return NOTHING_LEFT;
     let answer: Answer;
@@ -127,16 +141,14 @@ export class Bulk {
     // Elasticsearch 9 may have stored most of what it refuses as a whole.
     if (answer.status !== 413 && answer.status !== 429) doubt(items);
     if (whole.kind === 'stop') throw whole.error;
-    if (whole.kind === 'again') return { items, error: whole.error };
+    if (whole.kind === 'again') return { items, error: whole.error, crowded: answer.status === 429 };
     const [only] = items;
     if (only && items.length === 1) {
       await this.#refuse(only, whole.refusal, signal);
       return NOTHING_LEFT;
     }
     const middle = items.length >> 1;
-    const first = await this.#round(items.slice(0, middle), signal);
-    const second = await this.#round(items.slice(middle), signal);
-    return { items: [...first.items, ...second.items], error: first.error ?? second.error };
+    return together(await this.#round(items.slice(0, middle), signal), await this.#round(items.slice(middle), signal));
   }
 
   async #judge(items: readonly Item[], body: unknown, signal: AbortSignal): Promise<Left> {
@@ -166,7 +178,9 @@ export class Bulk {
     await Promise.all(refused);
     if (stop) throw stop;
     try {
-      left.push(...(await this.#judgePresent(present, signal)));
+      const missing = await this.#judgePresent(present, signal);
+      left.push(...missing);
+      if (missing.length > 0) error ??= searchErrors.SEARCH_ANSWER_WRONG('the store has an event and does not find it');
     } catch (failure) {
       if (!(failure instanceof MillraceError) || failure.decision !== 'retry') throw failure;
       // They are found to be there once more.
@@ -181,7 +195,7 @@ export class Bulk {
     if (present.length === 0) return [];
     const answer = await this.#options.client.ask({
       method: 'POST',
-      path: `/_mget?_source_includes=${OWN_FIELD}.hash&filter_path=docs.found,docs._source`,
+      path: `/_mget?_source_includes=${OWN_FIELD}.hash&filter_path=docs._id,docs.found,docs._source`,
       body: JSON.stringify({ docs: present.map(({ item, index }) => ({ _index: index, _id: item.document.id })) }),
       signal,
     });
@@ -236,6 +250,14 @@ function itemsOf(body: unknown): readonly ItemAnswer[] | undefined {
   if (!Array.isArray(items)) return undefined;
   const answers = items.map((item: { create?: ItemAnswer }) => item?.create);
   return answers.every((answer) => typeof answer?.status === 'number') ? (answers as ItemAnswer[]) : undefined;
+}
+
+function together(one: Left, other: Left): Left {
+  return {
+    items: [...one.items, ...other.items],
+    error: one.error ?? other.error,
+    crowded: one.crowded === true || other.crowded === true,
+  };
 }
 
 function doubt(items: readonly Item[]): void {
