@@ -27,7 +27,7 @@ const MODULES: Readonly<Record<SaslMechanism, string>> = {
 
 const KEYTOOL_MS = 60_000;
 /** The keystore lies in a directory that ends with the test; Java wants a password all the same. */
-const STORE_PASSWORD = 'for-tests';
+export const STORE_PASSWORD = 'for-tests';
 
 /** Makes a key and a certificate for 127.0.0.1 and localhost with Java's own keytool. */
 export async function makeCertificate(directory: string): Promise<Certificate> {

@@ -107,7 +107,7 @@ export async function installTemplate(
   const name = templateName(pattern);
   const path = `/_index_template/${encodeURIComponent(name)}`;
   const wanted = templateOf(config, pattern, store);
-  const answer = await client.ask({ method: 'GET', path: `${path}?flat_settings=true`, signal });
+  const answer = await client.ask({ method: 'GET', path, signal });
   if (answer.status !== 404) {
     assertGood(answer);
     const found = foundTemplate(answer.body);
@@ -137,12 +137,15 @@ function foundTemplate(body: unknown): Readonly<Record<string, unknown>> | undef
   return found?.[0]?.index_template;
 }
 
-/** Of what matters in a template, the same for one that is sent and one that is given back. */
+/**
+ * Of what matters in a template, the same for one that is sent and one that is given back: stores
+ * give back settings as nested objects, and OpenSearch does so whatever `flat_settings` says.
+ */
 function contentOf({ index_patterns, priority, template, data_stream }: Template): string {
   const content = {
     index_patterns,
     priority,
-    settings: template?.settings,
+    settings: Object.fromEntries(flat(template?.settings)),
     mappings: template?.mappings,
     stream: data_stream !== undefined,
   };
@@ -150,6 +153,13 @@ function contentOf({ index_patterns, priority, template, data_stream }: Template
     .update(JSON.stringify(inOrder(content)))
     .digest('base64url')
     .slice(0, 22);
+}
+
+/** Settings under their full names. */
+function flat(settings: unknown, prefix = ''): [string, unknown][] {
+  return Object.entries(settings ?? {}).flatMap(([name, value]): [string, unknown][] =>
+    typeof value === 'object' && value !== null ? flat(value, `${prefix}${name}.`) : [[`${prefix}${name}`, value]],
+  );
 }
 
 function inOrder(value: unknown): unknown {
