@@ -33,7 +33,7 @@ export const NOT_SEARCHED: ReadonlySet<string> = new Set([
 ]);
 
 /** Set anew whenever the same event is sent again. */
-const CHANGES_ON_RETRY = ['timestamp', 'receivedAt'];
+export const CHANGES_ON_RETRY: readonly string[] = ['timestamp', 'receivedAt'];
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 

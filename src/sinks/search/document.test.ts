@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { isRefusal } from '../row.ts';
-import { contentHash, SEPARATOR, toDocument, toEvent } from './document.ts';
+import { SEPARATOR, toDocument, toEvent } from './document.ts';
 
 const record = (event: object) => ({ offset: 7, timestamp: 1_000, value: Buffer.from(JSON.stringify(event)) });
 
@@ -66,17 +66,4 @@ test('no word and no field is longer than the store takes', () => {
 test('an id that would break a whole request is refused', () => {
   const refused = toDocument(record({ id: 'ä'.repeat(257), type: 't' }), 'p');
   assert.ok(isRefusal(refused) && refused.code === 'EVENT_ID_TOO_LONG');
-});
-
-test('the content hash knows copies from others', () => {
-  const event = { id: 'a', timestamp: '1', receivedAt: '2', sentTimestamp: '0', deep: { a: 1, b: [1, 2] } };
-  const copy = { deep: { b: [1, 2], a: 1 }, sentTimestamp: '0', receivedAt: '3', timestamp: '4', id: 'a' };
-  assert.equal(contentHash(copy), contentHash(event));
-  for (const other of [
-    { ...event, sentTimestamp: '9' },
-    { ...event, deep: { a: 1, b: [2, 1] } },
-    { ...event, more: null },
-  ]) {
-    assert.notEqual(contentHash(other), contentHash(event));
-  }
 });

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { LogRecord } from '../../log/log.ts';
+import { contentHash } from '../content-hash.ts';
 import type { StoredEvent } from '../event-query.ts';
 import { QUERY_LIMITS } from '../query-rules.ts';
 import { isRefusal, toRow } from '../row.ts';
@@ -43,12 +43,6 @@ const MAX_ID_BYTES = 512;
 const WORD_CHARACTERS = QUERY_LIMITS.textCharacters + 1;
 /** A longer value is cut, and so is equal to none that can be asked for. */
 const VALUE_CHARACTERS = QUERY_LIMITS.valueCharacters + 1;
-
-/** Set anew whenever the same event is sent again. */
-const CHANGES_ON_RETRY: ReadonlySet<string> = new Set(['timestamp', 'receivedAt']);
-
-/** Enough that two different events of one id are not taken for one. */
-const HASH_CHARACTERS = 22;
 
 /** The first and last moment that stores take as a date with a year of four digits. */
 export const MIN_TIME = Date.parse('0000-01-01T00:00:00Z');
@@ -95,22 +89,6 @@ export function toDocument(record: LogRecord, place: string): SearchDocument | R
 export function toEvent(source: Json): StoredEvent {
   const { [TIME_FIELD]: _time, [OWN_FIELD]: own, ...event } = source;
   return { ...event, ...((own as Own | undefined)?.displaced ?? {}) } as unknown as StoredEvent;
-}
-
-/** The same for every copy of an event, whatever the order of its fields. */
-export function contentHash(event: Json): string {
-  const own = Object.fromEntries(Object.entries(event).filter(([name]) => !CHANGES_ON_RETRY.has(name)));
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(own)))
-    .digest('base64url')
-    .slice(0, HASH_CHARACTERS);
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, inner]) => [name, sorted(inner)] as const);
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /**

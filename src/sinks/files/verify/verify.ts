@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { deadLetterTopic, fromDeadLetter, replayTopic } from '../../../log/dead-letter.ts';
-import type { Log, LogRecord, TopicPartition } from '../../../log/log.ts';
+import { replayTopic } from '../../../log/dead-letter.ts';
+import type { Log, LogRecord } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
 import { systemClock } from '../../../support/clock.ts';
 import { MillraceError } from '../../../support/errors.ts';
 import { silentLogger } from '../../../support/logger.ts';
 import type { PartitionFindings, VerifyProgress } from '../../verification.ts';
+import { deadLetterOffsets, recordsOf } from '../../verification.ts';
 import { Chain, foldersOf } from '../chain.ts';
 import type { FilesConfig } from '../config.ts';
 import { filesErrors, isGone, isStoreTrouble } from '../errors.ts';
@@ -182,31 +183,6 @@ async function filesByPartition(store: FileStore, signal: AbortSignal): Promise<
     files.push({ path, first: name.first });
   }
   return new Map([...partitions].map(([chain, files]) => [chain, [{ files, first: 0 }]]));
-}
-
-/** The offsets of records that the connector refused, by partition. */
-async function deadLetterOffsets(log: Log, connector: string): Promise<Map<string, Set<number>>> {
-  const topic = deadLetterTopic(connector);
-  const offsets = new Map<string, Set<number>>();
-  for (const { partition, startOffset, endOffset } of await log.admin.offsets(topic)) {
-    for await (const record of recordsOf(log, { topic, partition }, startOffset, endOffset)) {
-      const { source } = fromDeadLetter(record).context;
-      if (!source) continue;
-      const of = offsets.get(partitionName(source)) ?? new Set<number>();
-      offsets.set(partitionName(source), of.add(source.offset));
-    }
-  }
-  return offsets;
-}
-
-async function* recordsOf(log: Log, at: TopicPartition, from: number, to: number): AsyncGenerator<LogRecord> {
-  for (let offset = from; offset < to; ) {
-    const { records } = await log.read({ ...at, offset });
-    const last = records.at(-1);
-    if (!last) return;
-    for (const record of records) if (record.offset >= from && record.offset < to) yield record;
-    offset = last.offset + 1;
-  }
 }
 
 class PartitionVerification {
