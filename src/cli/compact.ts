@@ -4,7 +4,8 @@ import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
 import type { Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
-import { filesConnector, openStore } from './files-connector.ts';
+import { namedConnector } from './named-connector.ts';
+import { openFileStore } from './open-file-store.ts';
 import { printable } from './output.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -29,13 +30,15 @@ export const compact: Command = {
   async run(call) {
     const { values, output, signal } = call;
     const beforeMs = durationOf(values['before']);
-    const connector = filesConnector('compact', call);
+    const { name, loaded, connector } = namedConnector('compact', call);
+    const { files } = connector;
+    if (!files) throw cliErrors.USAGE(`compact is for connectors that load into files, and ${name} does not.`);
     await using stack = new AsyncDisposableStack();
-    const store = stack.adopt(await openStore(connector, signal), (store) => store.close());
+    const store = stack.adopt(await openFileStore(files, loaded, signal), (store) => store.close());
     const dryRun = values['dry-run'] === true;
     const found = await compactFiles({
       store,
-      config: connector.files,
+      config: files,
       beforeMs,
       dryRun,
       clock: systemClock,

@@ -13,6 +13,8 @@ import type { CollectorStatus } from '../operations/status.ts';
 import type { FilesConfig } from '../sinks/files/config.ts';
 import { cautionsOfFiles } from '../sinks/files/config.ts';
 import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
+import type { SearchConfig } from '../sinks/search/config.ts';
+import { askStore } from '../sinks/search/store.ts';
 import { sqliteTablePath } from '../sinks/table/index.ts';
 import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
@@ -182,23 +184,26 @@ function checkCollector({ ready }: CollectorStatus): Finding {
 /** Whether each connector could write to its store. */
 function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]> {
   const data = path.resolve(configuration.data);
-  const findings = Object.entries(configuration.connectors).map(async ([name, { files, table }]): Promise<Finding> => {
-    const check = `store of ${name}`;
-    const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
-    if (files && at === undefined) return checkFileStore(check, files, data);
-    try {
-      if (files) writable(String(at));
-      else checkTable(String(at));
-      return { check, state: 'good', found: `${at} can be written` };
-    } catch (error) {
-      return {
-        check,
-        state: 'bad',
-        found: `${at}: ${messageOf(error)}`,
-        help: 'Make it writable for this user, or set its "path" to another place.',
-      };
-    }
-  });
+  const findings = Object.entries(configuration.connectors).map(
+    async ([name, { files, search, table }]): Promise<Finding> => {
+      const check = `store of ${name}`;
+      if (search) return checkSearchEngine(check, search);
+      const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
+      if (files && at === undefined) return checkFileStore(check, files, data);
+      try {
+        if (files) writable(String(at));
+        else checkTable(String(at));
+        return { check, state: 'good', found: `${at} can be written` };
+      } catch (error) {
+        return {
+          check,
+          state: 'bad',
+          found: `${at}: ${messageOf(error)}`,
+          help: 'Make it writable for this user, or set its "path" to another place.',
+        };
+      }
+    },
+  );
   return Promise.all(findings);
 }
 
@@ -215,6 +220,15 @@ async function checkFileStore(check: string, config: FilesConfig, data: string):
     return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
   } finally {
     await store.close();
+  }
+}
+
+async function checkSearchEngine(check: string, config: SearchConfig): Promise<Finding> {
+  try {
+    return { check, state: 'good', found: `${await askStore(config, AbortSignal.timeout(STORE_ANSWER_MS))} answers` };
+  } catch (error) {
+    const { message, help } = error as Partial<MillraceError>;
+    return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
   }
 }
 

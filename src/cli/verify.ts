@@ -1,17 +1,20 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
-import { eventTopics } from '../app/configuration.ts';
 import { configuredPartitions } from '../app/topics.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
 import { verifyFiles } from '../sinks/files/verify/verify.ts';
-import type { PartitionFindings } from '../sinks/verification.ts';
+import { verifyKeyed } from '../sinks/keyed-verification.ts';
+import { SearchKeyedStore } from '../sinks/search/keyed-store.ts';
+import type { Findings, VerifyProgress } from '../sinks/verification.ts';
 import { isSound } from '../sinks/verification.ts';
 import { MillraceError } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
-import { filesConnector, openStore } from './files-connector.ts';
+import type { NamedConnector } from './named-connector.ts';
+import { namedConnector } from './named-connector.ts';
+import { openFileStore } from './open-file-store.ts';
 import type { Output } from './output.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -28,18 +31,45 @@ export const verify: Command = {
     'With the embedded log, stop the program first. Exit code 0 only if nothing is lost, doubled, unexpected or corrupt.',
   async run(call) {
     const { output, signal } = call;
-    const connector = filesConnector('verify', call);
-    const { name, loaded, files } = connector;
+    const connector = namedConnector('verify', call);
+    const compare = comparisonOf(connector);
     await using stack = new AsyncDisposableStack();
-    const log = stack.adopt(await openForReading(loaded), (log) => log.close());
-    const store = stack.adopt(await openStore(connector, signal), (store) => store.close());
-    const topics = connector.topics ?? eventTopics(loaded.configuration).map((topic) => topic.name);
+    const log = stack.adopt(await openForReading(connector.loaded), (log) => log.close());
+    const { name, topics } = connector;
     const onProgress = progressBar(output, 'records');
-    const { guarantee } = files;
-    const partitions = await verifyFiles({ log, store, connector: name, topics, guarantee, signal, onProgress });
-    return report(output, partitions);
+    return report(output, await compare({ log, connector: name, topics, onProgress, signal }));
   },
 };
+
+/** How the store of a connector is compared with the log. */
+function comparisonOf({ name, loaded, connector }: NamedConnector): (options: ComparisonOptions) => Promise<Findings> {
+  const { files, search } = connector;
+  if (files) {
+    return async (options) => {
+      await using stack = new AsyncDisposableStack();
+      const store = stack.adopt(await openFileStore(files, loaded, options.signal), (store) => store.close());
+      return { partitions: await verifyFiles({ ...options, store, guarantee: files.guarantee }), unexpected: 0 };
+    };
+  }
+  if (search) {
+    return async (options) => {
+      await using stack = new AsyncDisposableStack();
+      const store = stack.adopt(new SearchKeyedStore(search), (store) => store.close());
+      await store.open(options.signal);
+      return verifyKeyed({ ...options, store });
+    };
+  }
+  throw cliErrors.USAGE(`verify is for connectors that load into files or a search engine, and ${name} does not.`);
+}
+
+/** What every comparison needs. */
+interface ComparisonOptions {
+  readonly log: OpenLog;
+  readonly connector: string;
+  readonly topics: readonly string[];
+  readonly onProgress: VerifyProgress;
+  readonly signal: AbortSignal;
+}
 
 async function openForReading({ configuration }: LoadedConfiguration): Promise<OpenLog> {
   const { data, log: config, logging } = configuration;
@@ -58,11 +88,12 @@ async function openForReading({ configuration }: LoadedConfiguration): Promise<O
   }
 }
 
-function report(output: Output, partitions: readonly PartitionFindings[]): number {
+function report(output: Output, { partitions, unexpected }: Findings): number {
   const total = Object.fromEntries(
     SUMS.map((name) => [name, partitions.reduce((sum, one) => sum + one[name], 0)]),
   ) as Sums;
-  const sound = partitions.every(isSound);
+  total.unexpected += unexpected;
+  const sound = isSound(total);
   if (output.json) output.value({ sound, total, partitions });
   else {
     const heads = [

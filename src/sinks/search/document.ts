@@ -33,6 +33,9 @@ interface Own {
   readonly displaced?: Readonly<Record<string, unknown>>;
 }
 
+/** What is no part of an event; see {@link toEvent}. */
+export const OWN_PARTS = ['words', 'fields', 'hash'].map((name) => `${OWN_FIELD}.${name}`);
+
 /** Between a field's name and its value; a name that contains it can't be asked for. */
 export const SEPARATOR = '\u001f';
 

@@ -14,7 +14,7 @@ import { assertGood } from './answers.ts';
 import { SearchClient } from './client.ts';
 import type { SearchConfig } from './config.ts';
 import { clusterOf } from './config.ts';
-import { MAX_TIME, MIN_TIME, OWN_FIELD, SEPARATOR, TIME_FIELD, timeText, toEvent } from './document.ts';
+import { MAX_TIME, MIN_TIME, OWN_FIELD, OWN_PARTS, SEPARATOR, TIME_FIELD, timeText, toEvent } from './document.ts';
 import { IndexNames } from './index-name.ts';
 
 /** Questions that may be under way at once. */
@@ -28,8 +28,6 @@ const SHARD_VALUES = 5_000;
 
 const WORDS = `${OWN_FIELD}.words`;
 const FIELDS = `${OWN_FIELD}.fields`;
-/** What a page of events does without. */
-const NOT_READ = [WORDS, FIELDS, `${OWN_FIELD}.hash`];
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -61,7 +59,7 @@ class SearchEventQuery implements EventQuery {
         { [TIME_FIELD]: { order: 'desc', unmapped_type: 'date' } },
         { id: { order: 'desc', unmapped_type: 'keyword' } },
       ],
-      _source: { excludes: NOT_READ },
+      _source: { excludes: OWN_PARTS },
       ...(page.before === undefined ? {} : { search_after: placeOf(page.before) }),
     });
     const found = hits?.hits ?? [];

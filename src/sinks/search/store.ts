@@ -1,7 +1,9 @@
 import type { Logger } from '../../support/logger.ts';
+import { silentLogger } from '../../support/logger.ts';
 import { assertGood } from './answers.ts';
-import type { SearchClient } from './client.ts';
-import type { Cluster } from './config.ts';
+import { SearchClient } from './client.ts';
+import type { Cluster, SearchConfig } from './config.ts';
+import { clusterOf } from './config.ts';
 import { searchErrors } from './errors.ts';
 
 /** What is known of the store that answers. */
@@ -44,6 +46,21 @@ export async function recognize(
     version: number,
     ignoresFieldsBeyondLimit: product === 'elasticsearch' && (major > 8 || (major === 8 && minor >= 14)),
   };
+}
+
+/**
+ * Who answers at the addresses of a configuration, such as `Elasticsearch 8.19.21`.
+ * @throws what `open` of the sink would throw
+ */
+export async function askStore(config: SearchConfig, signal: AbortSignal): Promise<string> {
+  const cluster = clusterOf(config);
+  const client = new SearchClient({ cluster, gzip: config.bulk.gzip, timeoutMs: config.timeout });
+  try {
+    const { version } = await recognize(client, cluster, silentLogger, signal);
+    return [NAMES[cluster.product], version].filter(Boolean).join(' ');
+  } finally {
+    client.close();
+  }
 }
 
 /** Indices made before our template, or without it, may lose what they acknowledged in a power cut. */
