@@ -25,8 +25,11 @@ export class FakeSearch {
   /** Sources by `index/id`. */
   readonly documents = new Map<string, { readonly _millrace: { readonly hash: string } }>();
   url = '';
-  /** Answers instead of the store; `undefined` lets the store answer. `'lost'` stores and then cuts the connection. */
-  instead: (asked: Asked) => FakeAnswer | 'lost' | undefined = () => undefined;
+  /**
+   * Answers instead of the store; `undefined` lets the store answer. `'lost'` stores and then cuts
+   * the connection, `'torn'` does so in the middle of the answer.
+   */
+  instead: (asked: Asked) => FakeAnswer | 'lost' | 'torn' | undefined = () => undefined;
   /** What becomes of one document instead of its being stored. */
   judge: (id: string) => { readonly status: number; readonly error: object } | undefined = () => undefined;
 
@@ -50,13 +53,15 @@ export class FakeSearch {
       };
       fake.asked.push(asked);
       const instead = fake.instead(asked);
-      const answer = instead === undefined || instead === 'lost' ? fake.#answer(asked) : instead;
+      const answer = typeof instead === 'object' ? instead : fake.#answer(asked);
       if (instead === 'lost') {
         request.socket.destroy();
         return;
       }
+      const text = answer.body === undefined ? '' : JSON.stringify(answer.body);
       response.writeHead(answer.status, { 'content-type': 'application/json' });
-      response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));
+      if (instead === 'torn') response.write(text.slice(0, text.length / 2), () => request.socket.destroy());
+      else response.end(text);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

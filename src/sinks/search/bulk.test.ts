@@ -146,13 +146,42 @@ test('an answer for fewer events than were sent is none', async (t) => {
   assert.equal(bulk.takeDuplicates(), 0);
 });
 
-test('what was stored before its answer was lost is no duplicate', async (t) => {
-  const { fake, bulk, deadLetters, store } = await setUp(t);
-  fake.instead = () => (fake.bulks.length === 1 ? 'lost' : undefined);
-  await store(items(3));
-  assert.equal(fake.bulks.length, 2);
-  assert.equal(fake.documents.size, 3);
-  assert.equal(bulk.takeDuplicates(), 0);
+for (const what of ['lost', 'torn'] as const) {
+  test(`what was stored before its answer was ${what} is no duplicate`, async (t) => {
+    const { fake, bulk, deadLetters, store } = await setUp(t);
+    fake.instead = () => (fake.bulks.length === 1 ? what : undefined);
+    await store(items(3));
+    assert.equal(fake.bulks.length, 2);
+    assert.equal(fake.documents.size, 3);
+    assert.equal(bulk.takeDuplicates(), 0);
+    assert.deepEqual(deadLetters.letters, []);
+  });
+}
+
+/** A store that refuses every request with one of these events, as it would a line that it can't parse. */
+const notUnderstood = (ids: readonly string[]) => (asked: { readonly ids: readonly string[] }) => {
+  const error = { type: 'illegal_argument_exception', reason: 'Malformed action/metadata line' };
+  return asked.ids.some((id) => ids.includes(id)) ? { status: 400, body: { error, status: 400 } } : undefined;
+};
+
+test('one event that spoils its whole request goes to the dead letters, also as the first of all', async (t) => {
+  for (const spoiled of ['event-0', 'event-4', 'event-9']) {
+    const { fake, deadLetters, store } = await setUp(t);
+    fake.instead = notUnderstood([spoiled]);
+    await store(items(10));
+    assert.equal(fake.documents.size, 9);
+    assert.deepEqual(
+      deadLetters.letters.map(({ record, reason }) => [`event-${record.offset}`, reason.code]),
+      [[spoiled, 'EVENT_REFUSED_BY_STORE']],
+    );
+  }
+});
+
+test('a store that understands nothing of us gets no dead letters, but a person', async (t) => {
+  const { fake, deadLetters, store } = await setUp(t);
+  fake.instead = notUnderstood(ids(1_000));
+  await assert.rejects(store(items(1_000)), hasCode('SEARCH_REFUSED'));
+  assert.ok(fake.bulks.length < 20);
   assert.deepEqual(deadLetters.letters, []);
 });
 

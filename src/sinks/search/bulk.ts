@@ -58,6 +58,10 @@ export class Bulk {
   readonly #path: string;
   /** Events that were met a second time, since this was last taken. */
   #duplicates = 0;
+  /** Whether the store ever took a request of ours. Only then does one that it does not understand lie with an event. */
+  #isUnderstood = false;
+  /** The one event that was not understood before that. */
+  #suspect: Item | undefined;
 
   constructor(options: BulkOptions) {
     this.#options = options;
@@ -136,7 +140,10 @@ export class Bulk {
       return { items, error };
     }
     if (answer.repeated) doubt(items);
-    if (answer.status === 200) return this.#judge(items, answer.body, signal);
+    if (answer.status === 200) {
+      this.#isUnderstood = true;
+      return this.#judge(items, answer.body, signal);
+    }
     const whole = wholeOutcome(answer);
     // Elasticsearch 9 may have stored most of what it refuses as a whole.
     if (answer.status !== 413 && answer.status !== 429) doubt(items);
@@ -144,11 +151,20 @@ export class Bulk {
     if (whole.kind === 'again') return { items, error: whole.error, crowded: answer.status === 429 };
     const [only] = items;
     if (only && items.length === 1) {
+      if (answer.status !== 413 && !this.#isUnderstood) return this.#suspected(only, whole.refusal);
       await this.#refuse(only, whole.refusal, signal);
       return NOTHING_LEFT;
     }
     const middle = items.length >> 1;
     return together(await this.#round(items.slice(0, middle), signal), await this.#round(items.slice(middle), signal));
+  }
+
+  /** Sends it again after others. When no other is understood either, it is not the events that are wrong. */
+  #suspected(item: Item, { reason }: Refusal): Left {
+    const error = searchErrors.SEARCH_REFUSED(reason);
+    this.#suspect ??= item;
+    if (item !== this.#suspect) throw error;
+    return { items: [item], error };
   }
 
   async #judge(items: readonly Item[], body: unknown, signal: AbortSignal): Promise<Left> {
