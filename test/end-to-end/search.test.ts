@@ -38,9 +38,7 @@ searchTest('what a page sends is loaded, searched and verified', async (node, t)
     body: JSON.stringify(body),
   });
   assert.ok(posted.ok, String(posted.status));
-  // An index that is just being made does not answer.
-  const documents = () => documentsOf(node, indices).catch(() => []);
-  await until('all are stored', async () => (await documents()).length === EVENTS);
+  await until('all are stored', async () => (await documentsOf(node, indices)).length === EVENTS);
   const answer = await fetch(`${program.operations}/api/events?text=${encodeURIComponent('안녕 7')}`);
   const { events } = (await answer.json()) as { events: { id: string }[] };
   assert.deepEqual(

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { SearchConfig } from '../../src/sinks/search/config.ts';
+import { until } from '../support/until.ts';
 import { startElasticsearch } from './elasticsearch.ts';
 import { startOpensearch } from './opensearch.ts';
 import { orSkip } from './or-skip.ts';
+import { freePorts } from './ports.ts';
 import type { SearchNode, SearchNodeOptions } from './search-node.ts';
 
 export const SEARCH_ENGINES = {
@@ -39,6 +41,34 @@ export function searchNodeOrSkip(
     return node;
   });
 }
+
+const CLUSTER_NODES = 3;
+
+/** A cluster that stands without one of its nodes. `undefined` where the test was skipped. */
+export async function searchClusterOrSkip(
+  t: TestContext,
+  engine: SearchEngine,
+): Promise<readonly SearchNode[] | undefined> {
+  const transports = (await freePorts(CLUSTER_NODES)).map((port) => ({ name: `n${port}`, port }));
+  const settings = {
+    'discovery.type': CLUSTERED[engine].type,
+    'discovery.seed_hosts': transports.map(({ port }) => `127.0.0.1:${port}`).join(','),
+    [CLUSTERED[engine].leaders]: transports.map(({ name }) => name).join(','),
+  };
+  const nodes = await Promise.all(
+    transports.map(({ name, port }) => {
+      const own = { ...settings, 'node.name': name, 'transport.port': String(port) };
+      return searchNodeOrSkip(t, engine, { settings: own });
+    }),
+  );
+  return nodes.every((node) => node !== undefined) ? nodes : undefined;
+}
+
+/** How each calls a cluster that finds its own nodes, and those that may lead it at first. */
+const CLUSTERED = {
+  elasticsearch: { type: 'multi-node', leaders: 'cluster.initial_master_nodes' },
+  opensearch: { type: 'zen', leaders: 'cluster.initial_cluster_manager_nodes' },
+} as const;
 
 /** A test with both products, one after the other. */
 export function searchTest(name: string, body: (node: SearchNode, t: TestContext) => Promise<void>): void {
@@ -82,6 +112,12 @@ export async function documentsOf(
 ): Promise<readonly { readonly _id: string; readonly _index: string; readonly _source: Record<string, unknown> }[]> {
   const query = 'ignore_unavailable=true&allow_no_indices=true';
   await node.ask('POST', `/${pattern}/_refresh?${query}`);
-  const found = await node.ask('POST', `/${pattern}/_search?${query}`, { size: 10_000 });
+  const found = await until('the indices answer', () =>
+    node.ask('POST', `/${pattern}/_search?${query}`, { size: 10_000 }).catch((error: Error) => {
+      // An index that is just being made does not.
+      if (!error.message.includes(': 503 ')) throw error;
+      return undefined;
+    }),
+  );
   return (found['hits'] as { hits: [] }).hits;
 }
