@@ -7,6 +7,7 @@ import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
 import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
+import { fileStoreCalls, intoFiles } from './stores/file-store.ts';
 
 export const run = (report: Report) => filesDrill('all', report);
 
@@ -17,9 +18,8 @@ export function filesDrill(steps: StoreDrillOptions['steps'], report: Report): P
 async function startLocal(): Promise<StoreUnderTest> {
   const root = mkdtempSync(path.join(tmpdir(), 'millrace-drill-local-'));
   return {
-    store: { local: { path: root } },
-    module: new URL('../../src/sinks/files/stores/local.ts', import.meta.url),
-    className: 'LocalFileStore',
+    sink: intoFiles({ local: { path: root } }),
+    calls: fileStoreCalls('local.ts', 'LocalFileStore'),
     idsStored: async () => {
       const texts = await Promise.all(
         globSync('**/*.json', { cwd: root, exclude: ['_millrace'] }).map((file) =>
@@ -28,7 +28,7 @@ async function startLocal(): Promise<StoreUnderTest> {
       );
       return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id);
     },
-    temporaryFiles: async () => globSync('_millrace/tmp/**/*.{part,manifest}', { cwd: root }),
+    leftBehind: async () => globSync('_millrace/tmp/**/*.{part,manifest}', { cwd: root }),
     disturbances: {},
     close: async () => rmSync(root, { recursive: true, force: true }),
   };

@@ -11,6 +11,7 @@ import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
 import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
+import { fileStoreCalls, intoFiles } from './stores/file-store.ts';
 
 const ROOT = '/events';
 /** How long a server is away, or a disk is full. */
@@ -50,9 +51,8 @@ async function startUnderTest(report: Report): Promise<StoreUnderTest> {
     return (await Promise.all(lists)).flat();
   };
   return {
-    store: { hdfs: { namenodes: [hdfs.url], user: hdfs.user, path: ROOT, deadline: '10s' } },
-    module: new URL('../../src/sinks/files/stores/hdfs/store.ts', import.meta.url),
-    className: 'HdfsFileStore',
+    sink: intoFiles({ hdfs: { namenodes: [hdfs.url], user: hdfs.user, path: ROOT, deadline: '10s' } }),
+    calls: fileStoreCalls('hdfs/store.ts', 'HdfsFileStore'),
     idsStored: async () => {
       const text = await hdfs.shell('-cat', `${ROOT}/type=*/*/*/*.json`).catch((error: Error) => {
         if (error.message.includes('No such file')) return '';
@@ -61,7 +61,7 @@ async function startUnderTest(report: Report): Promise<StoreUnderTest> {
       const lines = text.split('\n').filter((line) => line !== '');
       return lines.map((line) => (JSON.parse(line) as { id: string }).id);
     },
-    temporaryFiles: () => below(`${ROOT}/_millrace/tmp`),
+    leftBehind: () => below(`${ROOT}/_millrace/tmp`),
     disturbances: {
       datanode_killed: async () => {
         await dataNode!.kill();

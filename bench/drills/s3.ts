@@ -8,6 +8,7 @@ import type { BenchResult } from '../result.ts';
 import type { Report } from '../run.ts';
 import type { StoreDrillOptions, StoreUnderTest } from './stores/drill.ts';
 import { storeDrill } from './stores/drill.ts';
+import { fileStoreCalls, intoFiles } from './stores/file-store.ts';
 
 const PREFIX = 'web';
 /** How long the server is away. */
@@ -29,17 +30,16 @@ async function startUnderTest(): Promise<StoreUnderTest> {
   // The server keeps objects as files, so they can be read by no code of ours or the SDK's.
   const root = path.join(s3.data, bucket, PREFIX);
   return {
-    store: {
+    sink: intoFiles({
       s3: { ...{ endpoint, bucket, accessKeyId, secretAccessKey }, pathStyle: true, prefix: PREFIX, deadline: '10s' },
-    },
-    module: new URL('../../src/sinks/files/stores/s3/store.ts', import.meta.url),
-    className: 'S3FileStore',
+    }),
+    calls: fileStoreCalls('s3/store.ts', 'S3FileStore'),
     idsStored: async () => {
       const files = globSync('type=*/*/*/*.json', { cwd: root });
       const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')));
       return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => (JSON.parse(line) as { id: string }).id);
     },
-    temporaryFiles: async () => [
+    leftBehind: async () => [
       ...globSync('_millrace/tmp/**/*.part', { cwd: root }),
       ...(await s3.contents(bucket)).uploads,
     ],

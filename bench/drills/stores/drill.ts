@@ -1,6 +1,6 @@
 /**
- * Loads from a real Kafka into a store of files that is disturbed: by a loader that dies at each
- * step of the protocol, by two loaders that both believe they own a partition, and by whatever
+ * Loads from a real Kafka into a store that is disturbed: by a loader that dies at each step of
+ * its way into it, by two loaders that both believe they own a partition, and by whatever
  * the store itself can suffer. After each, everything must stand there once, and nothing else.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,21 +10,22 @@ import { startKafka } from '../../../test/engines/kafka.ts';
 import type { BenchResult } from '../../result.ts';
 import { meets } from '../../result.ts';
 import type { Report } from '../../run.ts';
-import type { Fate, Step } from './faults.ts';
+import type { Fate, Step, StoreCalls } from './faults.ts';
 import { FATES } from './faults.ts';
 import { Rig } from './rig.ts';
 
-/** A store of files that a drill can disturb. */
+/** A store that a drill can disturb. */
 export interface StoreUnderTest {
-  /** `files.store` of the configuration. */
-  readonly store: object;
-  /** The module of its FileStore, and the name of the class in it. */
-  readonly module: URL;
-  readonly className: string;
-  /** The ids of all events in finished files, read by a program that is not ours where there is one. */
+  /** The sink of the connector, as in its configuration: `{ files: … }`. */
+  readonly sink: object;
+  /** What the sink calls the store by, where it can be meddled with. */
+  readonly calls: StoreCalls;
+  /** Makes an event one that the store refuses. */
+  readonly refusedFields?: object;
+  /** The ids of all events that readers see, by a program that is not ours where there is one. */
   idsStored(): Promise<readonly string[]>;
-  /** Paths below `_millrace/tmp` that a commit could still be made of. */
-  temporaryFiles(): Promise<readonly string[]>;
+  /** What stands in the store besides and should not, in a person's words. */
+  leftBehind(): Promise<readonly string[]>;
   /** What can happen to the store while it is loaded, by name. Each settles when the store is well again. */
   readonly disturbances: Readonly<Record<string, () => Promise<void>>>;
   close(): Promise<void>;
@@ -39,7 +40,7 @@ export interface StoreDrillOptions {
   readonly without?: readonly string[];
 }
 
-/** The short form: where most can go wrong. The first two claims are of the topic and of that for replays. */
+/** The short form for files: where most can go wrong. The first two claims are of the topic and of that for replays. */
 export const FEW_STEPS: readonly Step[] = [
   { of: 'publishIfAbsent', call: 2, fate: 'lost' },
   { of: 'finish', call: 0, fate: 'before' },
@@ -70,14 +71,17 @@ export async function storeDrill(options: StoreDrillOptions, report: Report): Pr
     await rig.check();
     report(`${name}: checked`);
   }
-  const { sent, acknowledged, stored, lost, doubled, unexpected, corrupt, leftBehind, checks, notVerified } = rig.found;
+  const { sent, acknowledged, stored, lost, doubled, unexpected, corrupt, checks } = rig.found;
+  const { refused, notInDeadLetters, leftBehind, notVerified } = rig.found;
   const figures = {
     ...{ sent, acknowledged, stored, lost, doubled, unexpected, corrupt },
-    ...{ left_behind: leftBehind, steps, checks, not_verified: notVerified },
+    ...{ refused, not_in_dead_letters: notInDeadLetters, left_behind: leftBehind },
+    ...{ steps, checks, not_verified: notVerified },
   };
   const targets = {
     ...{ stored: acknowledged, max_lost: 0, max_doubled: 0, max_unexpected: 0, max_corrupt: 0 },
-    ...{ max_left_behind: 0, max_not_verified: 0, steps: options.steps === 'all' ? 1 : options.steps.length },
+    ...{ max_not_in_dead_letters: 0, max_left_behind: 0, max_not_verified: 0 },
+    ...{ steps: options.steps === 'all' ? 1 : options.steps.length },
   };
   return { name: options.name, ok: meets(figures, targets), figures, ratios: {}, targets };
 }

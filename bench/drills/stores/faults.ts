@@ -1,6 +1,5 @@
 /**
- * Loaded into a program with `--import`: meddles with one call that a connector makes to its store
- * of files. The program itself knows nothing of it. What to do is in `MILLRACE_STORE_FAULT`.
+ * Loaded into a program with `--import`: meddles with one call that a connector makes to its store. The program itself knows nothing of it. What to do is in `MILLRACE_STORE_FAULT`.
  */
 import { writeFileSync } from 'node:fs';
 
@@ -13,33 +12,28 @@ export interface Step {
   /** Which call, counted from 0 over the whole process, leaving out `open`. */
   readonly call: number;
   /** Counts only calls of this name. */
-  readonly of?: (typeof OF_STORE)[number] | (typeof OF_STAGED)[number];
+  readonly of?: string;
   readonly fate: Fate;
 }
 
-export interface StoreFault {
-  /** Where the class of the store is, as a URL, and what it is called. */
+/** A class whose methods are the calls to a store. */
+export interface StoreCalls {
+  /** The URL of its module, and its name there. */
   readonly module: string;
-  readonly store: string;
+  readonly className: string;
+  readonly methods: readonly string[];
+  /** The method, if there is one, that gives out an object, and the methods of that. */
+  readonly staged?: { readonly by: string; readonly methods: readonly string[] };
+}
+
+export interface StoreFault {
+  readonly calls: StoreCalls;
   readonly step: Step;
   /** Written when the call is reached, with the name of it. */
   readonly reached: string;
 }
 
 export const FAULT_VARIABLE = 'MILLRACE_STORE_FAULT';
-
-const OF_STORE = [
-  'stage',
-  'makeDirectories',
-  'finish',
-  'discard',
-  'prepare',
-  'publishIfAbsent',
-  'withdraw',
-  'list',
-  'remove',
-] as const;
-const OF_STAGED = ['write', 'seal', 'close'] as const;
 
 type Method = (...words: unknown[]) => Promise<unknown>;
 type Methods = Record<string, Method>;
@@ -48,7 +42,8 @@ const given = process.env[FAULT_VARIABLE];
 if (given) await meddle(JSON.parse(given) as StoreFault);
 
 async function meddle(fault: StoreFault): Promise<void> {
-  const { [fault.store]: Store } = (await import(fault.module)) as Record<string, { prototype: Methods }>;
+  const { module, className, methods, staged } = fault.calls;
+  const { [className]: Store } = (await import(module)) as Record<string, { prototype: Methods }>;
   const { prototype } = Store!;
   const { call, of, fate } = fault.step;
   let calls = 0;
@@ -60,18 +55,22 @@ async function meddle(fault: StoreFault): Promise<void> {
     if (fate === 'after') die();
     throw new Error(`no answer to ${name}`);
   };
-  for (const name of OF_STORE) {
+  for (const name of methods) {
     const original = prototype[name]!;
     prototype[name] = async function (this: unknown, ...words: unknown[]) {
       const result = await meet(name, () => original.apply(this, words));
-      if (name === 'stage') meddleWithStaged(result as Methods, meet);
+      if (name === staged?.by) meddleWithStaged(result as Methods, staged.methods, meet);
       return result;
     };
   }
 }
 
-function meddleWithStaged(file: Methods, meet: (name: string, act: () => Promise<unknown>) => Promise<unknown>): void {
-  for (const name of OF_STAGED) {
+function meddleWithStaged(
+  file: Methods,
+  methods: readonly string[],
+  meet: (name: string, act: () => Promise<unknown>) => Promise<unknown>,
+): void {
+  for (const name of methods) {
     const original = file[name]!;
     file[name] = (...words) => meet(name, () => original.apply(file, words));
   }

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { groupOf } from '../../../src/loader/connector.ts';
-import type { Log, Producer } from '../../../src/log/log.ts';
+import { deadLetterTopic } from '../../../src/log/dead-letter.ts';
+import type { Log, NewRecord, Producer } from '../../../src/log/log.ts';
 import { TYPE_HEADER } from '../../../src/log/log.ts';
 import { kafkaLog } from '../../../test/support/kafka-log.ts';
 import { KafkaView } from '../../../test/support/kafka-view.ts';
@@ -17,7 +18,7 @@ import { FAULT_VARIABLE } from './faults.ts';
 
 const COMMAND = path.join(import.meta.dirname, '../../../bin/millrace');
 const FAULTS = new URL('faults.ts', import.meta.url);
-const CONNECTOR = 'files';
+const CONNECTOR = 'drill';
 const TOPIC = 'select-color';
 const TO = { topic: TOPIC, partition: 0 };
 const HOUR_MS = 3_600_000;
@@ -49,6 +50,9 @@ interface Found {
   doubled: number;
   unexpected: number;
   corrupt: number;
+  /** Events that the store refuses, and those of them that are not in the dead letters. */
+  refused: number;
+  notInDeadLetters: number;
   leftBehind: number;
   checks: number;
   /** Checks in which `millrace verify` found something, or could not look. */
@@ -65,9 +69,11 @@ export class Rig {
   readonly #view: KafkaView;
   readonly #sent = new Set<string>();
   readonly #acknowledged = new Set<string>();
+  /** Of events that the store refuses, and that are sent besides. */
+  readonly #refused = new Set<string>();
   readonly found: Found = {
     ...{ sent: 0, acknowledged: 0, stored: 0, lost: 0, doubled: 0, unexpected: 0, corrupt: 0 },
-    ...{ leftBehind: 0, checks: 0, notVerified: 0 },
+    ...{ refused: 0, notInDeadLetters: 0, leftBehind: 0, checks: 0, notVerified: 0 },
   };
 
   private constructor(options: RigOptions) {
@@ -80,7 +86,7 @@ export class Rig {
         },
       },
       topics: { [TOPIC]: { types: [TOPIC], partitions: 1 } },
-      connectors: { [CONNECTOR]: { topics: [TOPIC], files: { store: options.under.store, roll: { age: '200ms' } } } },
+      connectors: { [CONNECTOR]: { topics: [TOPIC], ...options.under.sink } },
     };
     this.#report = options.report;
     this.#log = kafkaLog(options.brokers, { topics: new Map([[TOPIC, 1]]) });
@@ -107,8 +113,7 @@ export class Rig {
   async loadWithFault(step: Step): Promise<string | undefined> {
     const reached = path.join(this.#options.directory, 'reached');
     rmSync(reached, { force: true });
-    const { module, className } = this.#options.under;
-    const fault: StoreFault = { module: module.href, store: className, step, reached };
+    const fault: StoreFault = { calls: this.#options.under.calls, step, reached };
     await this.send(STEP_RECORDS);
     const program = await this.#load(fault).catch((error: unknown) => {
       // Dead before it could say that it runs.
@@ -171,30 +176,28 @@ export class Rig {
     found.lost = [...this.#acknowledged].filter((id) => !copies.has(id)).length;
     found.doubled = [...copies.values()].filter((count) => count > 1).length;
     found.unexpected = [...copies.keys()].filter((id) => !this.#sent.has(id)).length;
-    const left = await this.#options.under.temporaryFiles();
-    for (const file of left) this.#report(`left behind: ${file}`);
+    const left = await this.#options.under.leftBehind();
+    for (const what of left) this.#report(`left behind: ${what}`);
     found.leftBehind += left.length;
+    found.refused = this.#refused.size;
+    if (this.#refused.size > 0) {
+      const letters = await this.#view.ids([deadLetterTopic(CONNECTOR)]);
+      found.notInDeadLetters = [...this.#refused].filter((id) => !letters.has(id)).length;
+    }
     const verified = await this.#verify();
     found.corrupt += verified.corrupt;
     if (!verified.good) found.notVerified++;
   }
 
+  /** Sends so many events, and one that the store refuses if there is such a one. */
   async send(count: number): Promise<void> {
-    const records = Array.from({ length: count }, (_, i) => {
-      const id = randomUUID();
-      const timestamp = Date.now() - (i % 2) * HOUR_MS;
-      const event = {
-        id,
-        type: TOPIC,
-        timestamp: new Date(timestamp).toISOString(),
-        userName: '새벽',
-        colorName: 'blue',
-      };
-      this.#sent.add(id);
-      return { id, timestamp, headers: { [TYPE_HEADER]: TOPIC }, value: Buffer.from(JSON.stringify(event)) };
-    });
-    await this.#producer.send(TO, records);
-    for (const { id } of records) this.#acknowledged.add(id);
+    const events = Array.from({ length: count }, (_, i) => newEvent(i % 2));
+    for (const { id } of events) this.#sent.add(id);
+    const { refusedFields } = this.#options.under;
+    const refused = refusedFields ? [{ ...newEvent(0), ...refusedFields }] : [];
+    await this.#producer.send(TO, [...refused, ...events].map(toRecord));
+    for (const { id } of events) this.#acknowledged.add(id);
+    for (const { id } of refused) this.#refused.add(id);
   }
 
   async close(): Promise<void> {
@@ -267,6 +270,21 @@ export class Rig {
     const { corrupt = 1 } = code === 0 ? { corrupt: 0 } : (parsed(out)?.total ?? {});
     return { good: code === 0, corrupt };
   }
+}
+
+interface DrillEvent {
+  readonly id: string;
+  readonly timestamp: string;
+}
+
+function newEvent(hoursAgo: number): DrillEvent {
+  const timestamp = new Date(Date.now() - hoursAgo * HOUR_MS).toISOString();
+  return { id: randomUUID(), timestamp, ...{ type: TOPIC, userName: '새벽', colorName: 'blue' } };
+}
+
+function toRecord(event: DrillEvent): NewRecord {
+  const timestamp = Date.parse(event.timestamp);
+  return { timestamp, headers: { [TYPE_HEADER]: TOPIC }, value: Buffer.from(JSON.stringify(event)) };
 }
 
 function parsed(text: string): { total?: { corrupt?: number } } | undefined {
