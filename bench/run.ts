@@ -30,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     files: () => import('./drills/files.ts'),
     hdfs: () => import('./drills/hdfs.ts'),
     s3: () => import('./drills/s3.ts'),
+    search: () => import('./drills/search.ts'),
   },
 };
 
