@@ -125,6 +125,26 @@ test('delays in order, and not sooner', async (t) => {
   assert.equal(text(), 'abcd');
 });
 
+test('carries no more than the line is wide, until it passes again', async (t) => {
+  const { proxy } = await echo(t);
+  const { socket, text } = await client(proxy);
+  proxy.narrow(40_000);
+  const start = performance.now();
+  socket.write('a'.repeat(4_000));
+  socket.write('b'.repeat(4_000));
+  await until('the echo came', () => text().length === 8_000);
+  assert.ok(performance.now() - start >= 200 - 2, 'it came sooner than the line carries it');
+  assert.equal(text(), 'a'.repeat(4_000) + 'b'.repeat(4_000));
+
+  proxy.narrow(1);
+  socket.write('c');
+  await until('it is on its way', () => socket.writableLength === 0);
+  proxy.pass();
+  socket.end('d');
+  await until('the echo came', () => text().length === 8_002);
+  assert.ok(text().endsWith('cd'));
+});
+
 test('tells a client that its server is gone', async (t) => {
   const proxy = await FaultProxy.start({ target: '127.0.0.1:1' });
   t.after(() => proxy.close());

@@ -8,6 +8,14 @@ const HELD_BYTES = 1024 * 1024;
 
 type Mode = 'pass' | 'swallow' | 'cut';
 
+/** How long the way between client and server is, and how wide, in each direction. */
+interface Line {
+  readonly delayMs: number;
+  readonly bytesPerSecond: number;
+}
+
+const LOOPBACK: Line = { delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
+
 /**
  * Starts with `pass`. The target may be named later: servers that advertise the proxy's address
  * start after it.
@@ -17,7 +25,7 @@ export class FaultProxy {
   readonly #connections = new Set<Connection>();
   #target: string | undefined;
   #mode: Mode = 'pass';
-  #delayMs = 0;
+  #line = LOOPBACK;
 
   private constructor(target: string | undefined) {
     this.#target = target;
@@ -60,7 +68,7 @@ export class FaultProxy {
   /** Forwards, without delay. A connection that lost bytes to {@link swallow} stays as dead as it is. */
   pass(): void {
     this.#mode = 'pass';
-    this.#delayMs = 0;
+    this.#line = LOOPBACK;
   }
 
   /** Takes connections and bytes and does nothing with them, in both directions: a half-open network. */
@@ -78,7 +86,13 @@ export class FaultProxy {
   /** Forwards every piece this many milliseconds after it came, in order, in both directions. */
   delay(ms: number): void {
     this.#mode = 'pass';
-    this.#delayMs = ms;
+    this.#line = { ...this.#line, delayMs: ms };
+  }
+
+  /** Forwards no more than so many bytes a second in each direction of a connection: a narrow line. */
+  narrow(bytesPerSecond: number): void {
+    this.#mode = 'pass';
+    this.#line = { ...this.#line, bytesPerSecond };
   }
 
   async close(): Promise<void> {
@@ -93,7 +107,7 @@ export class FaultProxy {
       return;
     }
     const target = this.#mode === 'swallow' ? undefined : this.#target;
-    const connection = new Connection(client, target, () => this.#delayMs);
+    const connection = new Connection(client, target, () => this.#line);
     this.#connections.add(connection);
     client.once('close', () => this.#connections.delete(connection));
   }
@@ -105,7 +119,7 @@ class Connection {
   readonly #server: Socket | undefined;
   #swallowing: boolean;
 
-  constructor(client: Socket, target: string | undefined, delayMs: () => number) {
+  constructor(client: Socket, target: string | undefined, line: () => Line) {
     this.#client = client;
     this.#swallowing = target === undefined;
     client.on('error', () => this.reset());
@@ -124,8 +138,8 @@ class Connection {
       // The client of a swallowed connection is not told that the server is gone.
       if (!this.#swallowing) this.reset();
     });
-    this.#forward(client, server, delayMs);
-    this.#forward(server, client, delayMs);
+    this.#forward(client, server, line);
+    this.#forward(server, client, line);
   }
 
   swallow(): void {
@@ -137,12 +151,17 @@ class Connection {
     this.#server?.resetAndDestroy();
   }
 
-  #forward(from: Socket, to: Socket, delayMs: () => number): void {
+  #forward(from: Socket, to: Socket, line: () => Line): void {
     let held = 0;
     let last: Promise<void> = Promise.resolve();
+    /** When the line has carried all that came before. */
+    let free = 0;
     /** Does it when its time has come, after all that was to come before. */
-    const later = (action: () => void) => {
-      const due = performance.now() + delayMs();
+    const later = (bytes: number, action: () => void) => {
+      const { delayMs, bytesPerSecond } = line();
+      const carriedMs = (bytes / bytesPerSecond) * 1_000;
+      const due = Math.max(performance.now() + delayMs, carriedMs > 0 ? free : 0) + carriedMs;
+      free = due;
       last = last.then(async () => {
         const rest = due - performance.now();
         if (rest > 0) await sleep(rest);
@@ -154,12 +173,12 @@ class Connection {
       if (this.#swallowing) return;
       held += piece.length;
       if (held + to.writableLength > HELD_BYTES) from.pause();
-      void later(() => to.write(piece)).then(() => {
+      void later(piece.length, () => to.write(piece)).then(() => {
         held -= piece.length;
         if (held + to.writableLength <= HELD_BYTES) from.resume();
       });
     });
     to.on('drain', () => from.resume());
-    from.once('end', () => void later(() => to.end()));
+    from.once('end', () => void later(0, () => to.end()));
   }
 }
