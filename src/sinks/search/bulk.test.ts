@@ -123,6 +123,16 @@ test('a request that is too large is halved, down to the one event that is', asy
   );
 });
 
+test('as long as some events get in, the others are sent again, and nothing is an error', async (t) => {
+  const { fake, clock, store } = await setUp(t);
+  const start = clock.monotonic();
+  const error = { type: 'es_rejected_execution_exception' };
+  fake.judge = (id) => (fake.bulks.at(-1)?.ids[0] === id ? undefined : { status: 429, error });
+  await store(items(20));
+  assert.equal(fake.documents.size, 20);
+  assert.ok(clock.monotonic() - start > RETRY_MS);
+});
+
 test('a store that has room for less gets less at once', async (t) => {
   const { fake, store } = await setUp(t);
   const error = { type: 'es_rejected_execution_exception' };

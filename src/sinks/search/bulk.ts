@@ -29,7 +29,7 @@ export interface BulkOptions {
   readonly partition: TopicPartition;
   readonly context: Pick<SinkContext, 'deadLetters' | 'clock'>;
   readonly timeoutMs: number;
-  /** How long to try again before it is an error of the whole connector. */
+  /** How long to try again without any event getting in before it is an error of the whole connector. */
   readonly retryMs: number;
 }
 
@@ -82,7 +82,7 @@ export class Bulk {
    */
   async store(items: readonly Item[], signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.context;
-    const end = clock.monotonic() + this.#options.retryMs;
+    let end: number | undefined;
     const backoff = new Backoff(WAIT_MS);
     let waiting = await this.#withoutOthers(items, signal);
     let pieces = 1;
@@ -91,6 +91,8 @@ export class Bulk {
       if (left.length === 0) return;
       if (crowded) pieces = Math.min(pieces * 2, left.length);
       const wait = backoff.next();
+      if (left.length < waiting.length) end = undefined;
+      end ??= clock.monotonic() + this.#options.retryMs;
       if (error && clock.monotonic() + wait > end) throw error;
       await clock.sleep(wait, signal);
       signal.throwIfAborted();

@@ -21,6 +21,8 @@ const GZIP_BYTES = 1_024;
 const MAX_ANSWER_BYTES = 256 * 2 ** 20;
 /** A node that did not answer gets no request for this long while others do. */
 const REST_MS = 10_000;
+/** A line of 128 kbit/s is the slowest that a request may take its time on. */
+const SLOWEST_BYTES_PER_MS = 16;
 /** Idle connections that are kept to each node. */
 const MAX_IDLE = 16;
 
@@ -51,7 +53,7 @@ interface Node {
 export interface ClientOptions {
   readonly cluster: Cluster;
   readonly gzip: boolean;
-  /** For one request to one node, with its answer. */
+  /** For one request to one node, with its answer, besides the time that its bytes take on a slow line. */
   readonly timeoutMs: number;
 }
 
@@ -136,7 +138,8 @@ export class SearchClient {
         ...(signal ? { signal } : {}),
       });
       // Silence alone is no measure: an answer can drip for ever.
-      const late = setTimeout(() => request.destroy(new Error('there was no answer in time')), this.#timeoutMs);
+      const timeoutMs = this.#timeoutMs + Math.ceil((body?.byteLength ?? 0) / SLOWEST_BYTES_PER_MS);
+      const late = setTimeout(() => request.destroy(new Error('there was no answer in time')), timeoutMs);
       const fail = (error: Error) => {
         clearTimeout(late);
         request.destroy();

@@ -91,14 +91,14 @@ export const searchConfig = section(
       { description: 'How events are sent' },
     ),
     timeout: duration({
-      description: 'Longest time for one request with its answer',
+      description: 'Longest time for one request with its answer, besides a second for each 16 kB that are sent',
       default: 30_000,
       minimum: 100,
       maximum: 600_000,
     }),
     retry: duration({
       description:
-        'How long single events, or a request, are tried again before the connector says that the store is not taking them',
+        'How long events are tried again, none of them getting in, before the connector says that the store is not taking them',
       default: 30_000,
       minimum: 0,
       maximum: 3_600_000,
