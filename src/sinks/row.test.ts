@@ -24,6 +24,7 @@ test('an event becomes a row', () => {
     type: 'select-color',
     timestamp: Date.UTC(2026, 10, 22, 12, 0, 0, 250),
     value: JSON.stringify(event),
+    event,
     words: 'kim 초록',
   });
 });
@@ -41,8 +42,10 @@ test('a value of another producer is written anew, so that equal values are equa
 });
 
 test('a record that is no event is refused, and never throws', () => {
-  const deep = `{"id":"a","type":"b","x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
-  assert.equal(codeOf(deep), 'RECORD_TOO_DEEP');
+  for (const field of ['x', 'userAgent', 'timestamp']) {
+    const deep = `{"id":"a","type":"b","${field}":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    assert.equal(codeOf(deep), 'RECORD_TOO_DEEP', field);
+  }
   for (const value of [
     '',
     'x',

@@ -14,6 +14,8 @@ export interface EventRow {
   readonly timestamp: number;
   /** JSON as JSON.stringify writes it, so that equal values are equal texts. */
   readonly value: string;
+  /** The same, parsed. */
+  readonly event: Readonly<Record<string, unknown>>;
   /** The folded words of the event's own texts. */
   readonly words: string;
 }
@@ -56,13 +58,13 @@ export function toRow(record: LogRecord, place: string): EventRow | Refusal {
   if (!isPlainText(type)) return { code: 'RECORD_NOT_AN_EVENT', reason: 'the type is not a text that can be stored' };
   let texts = '';
   for (const name in event) {
-    if (NOT_SEARCHED.has(name)) continue;
     const value = event[name];
+    if (typeof value !== 'object' && NOT_SEARCHED.has(name)) continue;
     const more = typeof value === 'string' ? value : textsIn(value, 1);
     if (more === undefined) {
       return { code: 'RECORD_TOO_DEEP', reason: `the value is nested more than ${MAX_DEPTH} levels deep` };
     }
-    if (more !== '') texts = texts === '' ? more : `${texts} ${more}`;
+    if (more !== '' && !NOT_SEARCHED.has(name)) texts = texts === '' ? more : `${texts} ${more}`;
   }
   return {
     offset: record.offset,
@@ -70,6 +72,7 @@ export function toRow(record: LogRecord, place: string): EventRow | Refusal {
     type,
     timestamp: timeOf(event['timestamp']) ?? Math.trunc(record.timestamp),
     value: isCanonical(event) ? text : JSON.stringify(event),
+    event,
     words: foldWords(texts),
   };
 }
