@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { TopicPartition } from '../../../log/log.ts';
-import { partitionName } from '../../../log/log.ts';
-import { withSignal } from '../../../support/with-signal.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../../sink.ts';
+import { assertPosition, chainOf } from '../chain.ts';
 import type { SqliteTableConfig } from '../config.ts';
-import { tableErrors } from '../errors.ts';
+
 import { TableDatabase } from './database.ts';
 import { SqliteWriter } from './writer.ts';
 
@@ -28,30 +27,14 @@ export class SqliteSink implements Sink {
   async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
     const database = this.#database;
     if (!database) throw new Error('the sink is not open');
-    const { connector, admin } = this.#context;
-    const [topics, offsets] = await withSignal(Promise.all([admin.topics(), admin.offsets(partition.topic)]), signal);
-    const topicId = topics.find(({ name }) => name === partition.topic)?.id;
-    const bounds = offsets.find((each) => each.partition === partition.partition);
-    if (topicId === undefined || !bounds) {
-      throw new Error(`the log knows no partition ${partitionName(partition)}`);
-    }
-    const chain = { connector, ...partition, topicId };
+    const { chain, bounds } = await chainOf(this.#context, partition, signal);
     const writer = randomUUID();
     const taken = database.transaction(() => {
-      const place = [connector, partition.topic, partition.partition] as const;
+      const place = [chain.connector, chain.topic, chain.partition] as const;
       const row = database.readPosition.get(...place);
-      if (row && row['topic_id'] !== topicId) {
-        throw tableErrors.TABLE_TOPIC_REPLACED(
-          `the table holds another topic's position for ${partitionName(partition)}`,
-        );
-      }
       const next = (row?.['next'] ?? undefined) as number | undefined;
-      if (next !== undefined && (next < bounds.startOffset || next > bounds.endOffset)) {
-        throw tableErrors.TABLE_POSITION_OUT_OF_RANGE(
-          `${partitionName(partition)} is loaded up to ${next}, and the log holds ${bounds.startOffset} to ${bounds.endOffset}`,
-        );
-      }
-      database.takeOver.run(...place, topicId, writer);
+      if (row) assertPosition(chain, bounds, { topicId: String(row['topic_id']), next });
+      database.takeOver.run(...place, chain.topicId, writer);
       return { next };
     });
     return new SqliteWriter({

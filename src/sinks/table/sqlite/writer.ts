@@ -1,9 +1,11 @@
-import type { LogRecord, TopicPartition } from '../../../log/log.ts';
+import type { LogRecord } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
 import { withSignal } from '../../../support/with-signal.ts';
 import type { EventRow } from '../../row.ts';
 import { isRefusal, isSameEvent, toRow } from '../../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../../sink.ts';
+import type { Chain } from '../chain.ts';
+import { placeOf } from '../chain.ts';
 import type { SqliteTableConfig } from '../config.ts';
 import { tableErrors } from '../errors.ts';
 import type { TableDatabase } from './database.ts';
@@ -12,12 +14,6 @@ import type { TableDatabase } from './database.ts';
 const BATCH_RECORDS = 2_000;
 /** … or so many bytes of them, which also bounds what a writer holds in memory. */
 const BATCH_BYTES = 4 * 2 ** 20;
-
-/** A partition of the log as the table knows it. */
-export interface Chain extends TopicPartition {
-  readonly connector: string;
-  readonly topicId: string;
-}
 
 export interface SqliteWriterOptions {
   readonly database: TableDatabase;
@@ -56,7 +52,7 @@ export class SqliteWriter implements PartitionWriter {
 
   constructor(options: SqliteWriterOptions) {
     this.#options = options;
-    this.#place = `${options.chain.topicId}+${options.chain.partition}`;
+    this.#place = placeOf(options.chain);
     this.#next = options.next;
   }
 
