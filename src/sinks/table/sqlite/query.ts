@@ -17,9 +17,10 @@ import {
   refuse,
   refuseBuckets,
 } from '../../query-rules.ts';
+import type { Parameter, Sql } from '../filter.ts';
+import { allOf, NOTHING } from '../filter.ts';
 import { assertVersion, coded, schemaVersion } from './database.ts';
-import type { Parameter, Sql } from './filter.ts';
-import { allOf, conditionsOf, jsonOf, matchOf } from './filter.ts';
+import { conditionsOf, jsonOf, matchOf } from './filter.ts';
 
 /** How long a question waits for a writer that is just making the file. */
 const BUSY_MS = 1_000;
@@ -141,8 +142,6 @@ class SqliteEventQuery implements EventQuery {
 }
 
 type Row = Readonly<Record<string, string | number>>;
-
-const NOTHING: Sql = { text: '', parameters: [] };
 
 function from(tables: string, conditions: Sql): Sql {
   return { text: `FROM ${tables} WHERE ${conditions.text}`, parameters: conditions.parameters };
