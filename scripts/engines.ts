@@ -94,7 +94,7 @@ const ENGINES: Readonly<Record<string, Engine>> = {
       if (nodes !== 1) throw new Error('PostgreSQL runs as one server only');
       const server = await startPostgres({ port, ...(directory === undefined ? {} : { directory }) });
       return {
-        configuration: `# The database is at ${server.url}\n`,
+        configuration: `connectors:\n  warehouse:\n    table: { postgres: { url: "${server.url}" } }\n`,
         stop: () => server.close(),
       };
     },

@@ -13,7 +13,8 @@ import { filesDirectory } from '../sinks/files/stores/choose.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import { checkSearchConfig } from '../sinks/search/config.ts';
-import { sqliteTablePath } from '../sinks/table/index.ts';
+import { checkTableConfig } from '../sinks/table/config.ts';
+import { tableFile } from '../sinks/table/index.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Configuration, ConnectorConfiguration } from './definition.ts';
 import { configurationDefinition, DEFAULT_PARTITIONS } from './definition.ts';
@@ -108,6 +109,7 @@ function crossChecks(reading: Reading<Configuration>, directory: string): Fault[
     ...storesMustNotBeShared(reviewed),
     ...filesMustFit(reviewed),
     ...searchMustFit(reviewed),
+    ...tablesMustFit(reviewed),
     ...keysMustBeTheEvents(reviewed),
     ...promisesMustHold(reviewed),
     ...kafkaMustFit(reviewed),
@@ -187,7 +189,7 @@ function connectorTopicsMustExist(reviewed: Reviewed): Fault[] {
 /** Where a connector writes on this machine, by its kind of sink. */
 const LOCAL_STORES = {
   files: { what: 'directory', place: ({ files }, data) => files && filesDirectory(files, data) },
-  table: { what: 'database file', place: ({ table }, data) => table && sqliteTablePath(table.sqlite, data) },
+  table: { what: 'database file', place: ({ table }, data) => table && tableFile(table, data) },
 } as const satisfies Record<
   Exclude<SinkKind, 'search'>,
   { what: string; place: (connector: ConnectorConfiguration, data: string) => string | undefined }
@@ -229,6 +231,14 @@ function searchMustFit(reviewed: Reviewed): Fault[] {
     const at = `connectors.${name}.search`;
     if (!search || !reviewed.isSound(at)) return [];
     return checkSearchConfig(search).map(({ field, message }) => ({ path: `${at}.${field}`, message }));
+  });
+}
+
+function tablesMustFit(reviewed: Reviewed): Fault[] {
+  return reviewed.entries('connectors').flatMap(([name, { table }]) => {
+    const at = `connectors.${name}.table`;
+    if (!table || !reviewed.isSound(at)) return [];
+    return checkTableConfig(table).map(({ field, message }) => ({ path: `${at}.${field}`, message }));
   });
 }
 

@@ -4,7 +4,7 @@ import { parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
-import { sqliteTablePath } from '../sinks/table/index.ts';
+import { tableFile } from '../sinks/table/index.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
@@ -191,6 +191,7 @@ class Program {
 /** Of the first connector whose store can be searched. */
 function searchedStore({ connectors }: Configuration, dataDirectory: string): SearchedStore | undefined {
   const { table, search } = Object.values(connectors).find((connector) => connector.table ?? connector.search) ?? {};
-  if (table) return { file: sqliteTablePath(table.sqlite, dataDirectory) };
+  const file = table && tableFile(table, dataDirectory);
+  if (file !== undefined) return { file };
   return search && { indices: search };
 }

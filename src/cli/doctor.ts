@@ -13,9 +13,9 @@ import type { CollectorStatus } from '../operations/status.ts';
 import type { FilesConfig } from '../sinks/files/config.ts';
 import { cautionsOfFiles } from '../sinks/files/config.ts';
 import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
-import type { SearchConfig } from '../sinks/search/config.ts';
 import { askStore } from '../sinks/search/store.ts';
-import { sqliteTablePath } from '../sinks/table/index.ts';
+import { tableFile } from '../sinks/table/index.ts';
+import { tryPostgres } from '../sinks/table/postgres/prepare.ts';
 import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Command } from './command.ts';
@@ -187,8 +187,10 @@ function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]>
   const findings = Object.entries(configuration.connectors).map(
     async ([name, { files, search, table }]): Promise<Finding> => {
       const check = `store of ${name}`;
-      if (search) return checkSearchEngine(check, search);
-      const at = files ? filesDirectory(files, data) : table && sqliteTablePath(table.sqlite, data);
+      const signal = AbortSignal.timeout(STORE_ANSWER_MS);
+      if (search) return checkAnswer(check, async () => `${await askStore(search, signal)} answers`);
+      if (table?.postgres) return checkAnswer(check, () => tryPostgres(table.postgres, signal));
+      const at = files ? filesDirectory(files, data) : table && tableFile(table, data);
       if (files && at === undefined) return checkFileStore(check, files, data);
       try {
         if (files) writable(String(at));
@@ -223,9 +225,10 @@ async function checkFileStore(check: string, config: FilesConfig, data: string):
   }
 }
 
-async function checkSearchEngine(check: string, config: SearchConfig): Promise<Finding> {
+/** Whether a store answers, as what it says of itself; what it throws says what to do. */
+async function checkAnswer(check: string, ask: () => Promise<string>): Promise<Finding> {
   try {
-    return { check, state: 'good', found: `${await askStore(config, AbortSignal.timeout(STORE_ANSWER_MS))} answers` };
+    return { check, state: 'good', found: await ask() };
   } catch (error) {
     const { message, help } = error as Partial<MillraceError>;
     return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createTableSink } from '../../src/sinks/table/index.ts';
+import { tableNames } from '../../src/sinks/table/postgres/schema.ts';
+import { askPostgres, postgresConfigFor, postgresOrSkip } from '../engines/postgres-test.ts';
 import { TABLE_CONFIG } from '../support/fill-table.ts';
 import { sinkContract } from './sink.ts';
 
@@ -19,3 +21,18 @@ sinkContract('table in SQLite', async (_t, directory) => ({
   },
   refused: Buffer.from('no event'),
 }));
+
+sinkContract('table in PostgreSQL', async (t) => {
+  const server = await postgresOrSkip(t);
+  if (!server) return undefined;
+  const postgres = postgresConfigFor(server);
+  return {
+    create: (context) => createTableSink({ postgres }, context),
+    readBack: async () => {
+      const { table } = tableNames(postgres.table);
+      const [there] = await askPostgres(server, `SELECT to_regclass('${table}') IS NOT NULL AS there`);
+      return there?.['there'] ? askPostgres<{ id: string }>(server, `SELECT id FROM ${table}`) : [];
+    },
+    refused: Buffer.from('no event'),
+  };
+});

@@ -1,4 +1,5 @@
 import type { LogRecord } from '../../src/log/log.ts';
+import type { TableConfig } from '../../src/sinks/table/config.ts';
 import { createTableSink } from '../../src/sinks/table/index.ts';
 import { fakeSinkContext } from './fake-sink-context.ts';
 
@@ -10,14 +11,15 @@ export function toRecord(event: Readonly<Record<string, unknown>>, offset: numbe
 
 export const TABLE_CONFIG = { sqlite: { path: undefined, durability: 'normal', delay: 100 } } as const;
 
-/** Loads events through the sink into `search.db` of a data directory, from a topic of their own. */
+/** Loads events through the sink, from a topic of their own: into `search.db` of a data directory, unless told otherwise. */
 export async function fillTable(
   dataDirectory: string,
   events: readonly Readonly<Record<string, unknown>>[],
   topic = 'events',
+  config: TableConfig = TABLE_CONFIG,
 ): Promise<void> {
   const topics = { [topic]: { id: `id-of-${topic}`, partitions: 1, startOffset: 0, endOffset: events.length } };
-  const sink = createTableSink(TABLE_CONFIG, fakeSinkContext(topics, dataDirectory));
+  const sink = createTableSink(config, fakeSinkContext(topics, dataDirectory));
   const { signal } = new AbortController();
   await sink.open(signal);
   const writer = await sink.partition({ topic, partition: 0 }, signal);

@@ -1,5 +1,6 @@
 import type { Static } from '../../config/fields.ts';
 import { choice, duration, oneOf, optional, section, text } from '../../config/fields.ts';
+import { checkPostgresTable, postgresTableConfig } from './postgres/config.ts';
 
 const sqlite = section(
   {
@@ -23,7 +24,16 @@ const sqlite = section(
   { description: 'A SQLite database file, searched by the operations API and the dashboard' },
 );
 
-export const tableConfig = choice({ sqlite }, { description: 'A table of events in a relational database' });
+export const tableConfig = choice(
+  { sqlite, postgres: postgresTableConfig },
+  { description: 'A table of events in a relational database' },
+);
 
 export type TableConfig = Static<typeof tableConfig>;
 export type SqliteTableConfig = Static<typeof sqlite>;
+
+/** Rules that tie the fields together; each fault is one sentence. */
+export function checkTableConfig({ postgres }: TableConfig): { readonly field: string; readonly message: string }[] {
+  if (!postgres) return [];
+  return checkPostgresTable(postgres).map(({ field, message }) => ({ field: `postgres.${field}`, message }));
+}

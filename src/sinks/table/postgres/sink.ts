@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import type { TopicPartition } from '../../../log/log.ts';
+import { withSignal } from '../../../support/with-signal.ts';
+import type { PartitionWriter, Sink, SinkContext } from '../../sink.ts';
+import { assertPosition, chainOf } from '../chain.ts';
+import type { PostgresTableConfig } from './config.ts';
+import { Database } from './database.ts';
+import { prepareTables } from './prepare.ts';
+import type { Statements } from './schema.ts';
+import { statementsFor } from './schema.ts';
+import { Upkeep } from './upkeep.ts';
+import { PostgresWriter } from './writer.ts';
+
+/** Loads events into a table of PostgreSQL. Any number of sinks, anywhere, may share the table. */
+export class PostgresSink implements Sink {
+  readonly #config: PostgresTableConfig;
+  readonly #context: SinkContext;
+  readonly #statements: Statements;
+  #database: Database | undefined;
+  #upkeep: Upkeep | undefined;
+
+  constructor(config: PostgresTableConfig, context: SinkContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#statements = statementsFor(config);
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#database = new Database(this.#config, `millrace ${this.#context.connector}`);
+    await prepareTables(this.#database, this.#config, signal);
+    const { clock, logger } = this.#context;
+    this.#upkeep = new Upkeep({ database: this.#database, config: this.#config, clock, logger });
+    await withSignal(this.#upkeep.start(), signal);
+  }
+
+  async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
+    const database = this.#database;
+    if (!database) throw new Error('the sink is not open');
+    const { chain, bounds } = await chainOf(this.#context, partition, signal);
+    const writer = randomUUID();
+    const position = await database.transaction(async (session) => {
+      const place = [chain.connector, chain.topic, chain.partition, chain.topicId];
+      const { rows } = await session.query<PositionRow>(this.#statements.takeOver, [...place, writer]);
+      const [row] = rows as [PositionRow];
+      const stored = { topicId: row.topic_id, next: row.next === null ? undefined : Number(row.next) };
+      assertPosition(chain, bounds, stored);
+      return stored;
+    }, signal);
+    return new PostgresWriter({
+      database,
+      statements: this.#statements,
+      chain,
+      writer,
+      next: position?.next,
+      config: this.#config,
+      context: this.#context,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#upkeep?.stop();
+    this.#database?.close();
+    this.#database = undefined;
+  }
+}
+
+interface PositionRow {
+  readonly topic_id: string;
+  /** A bigint comes as text. */
+  readonly next: string | null;
+}

@@ -1,0 +1,81 @@
+/** Tests against a real PostgreSQL. */
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import type { QueryResultRow } from 'pg';
+import pg from 'pg';
+import { readConfiguration } from '../../src/config/read.ts';
+import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
+import { postgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
+import { orSkip } from './or-skip.ts';
+import type { Postgres } from './postgres.ts';
+import { startPostgres } from './postgres.ts';
+
+/** One server a test file. */
+let shared: Promise<Postgres> | undefined;
+
+test.after(async () => {
+  const server = await shared?.catch(() => undefined);
+  await server?.close();
+});
+
+/** A test with the server that all such tests of the file share. Where it can't run the test is skipped, and says so. */
+export function postgresTest(name: string, body: (server: Postgres, t: TestContext) => Promise<void>): void {
+  test(name, async (t) => {
+    const server = await postgresOrSkip(t);
+    if (server) await body(server, t);
+  });
+}
+
+/** The server for a test that is written without {@link postgresTest}. */
+export function postgresOrSkip(t: TestContext): Promise<Postgres | undefined> {
+  return orSkip(t, 'PostgreSQL', () => {
+    shared ??= startPostgres();
+    return shared;
+  });
+}
+
+/** A server of the test's own, to be killed and frozen. */
+export function ownPostgresOrSkip(t: TestContext): Promise<Postgres | undefined> {
+  return orSkip(t, 'PostgreSQL', async () => {
+    const server = await startPostgres();
+    t.after(() => server.close());
+    return server;
+  });
+}
+
+let tables = 0;
+
+/** The configuration of a table of its own, as it would be read from a file, but for what is given. */
+export function postgresConfigFor(
+  { url }: Pick<Postgres, 'url'>,
+  given: Partial<PostgresTableConfig> = {},
+): PostgresTableConfig {
+  const text = JSON.stringify({ url, table: `events_${process.pid}_${++tables}` });
+  const { value, faults } = readConfiguration(postgresTableConfig, text, {});
+  if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join(' '));
+  return { ...value, ...given };
+}
+
+const DEADLINE_MS = 10_000;
+
+/** Asks past our own code. */
+export async function askPostgres<T extends QueryResultRow>(
+  { url }: Pick<Postgres, 'url'>,
+  statement: string,
+  values: unknown[] = [],
+): Promise<T[]> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: DEADLINE_MS,
+    query_timeout: DEADLINE_MS,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return values.length === 0
+      ? (await client.query<T>(statement)).rows
+      : (await client.query<T>(statement, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
