@@ -193,5 +193,6 @@ function searchedStore({ connectors }: Configuration, dataDirectory: string): Se
   const { table, search } = Object.values(connectors).find((connector) => connector.table ?? connector.search) ?? {};
   const file = table && tableFile(table, dataDirectory);
   if (file !== undefined) return { file };
+  if (table?.postgres) return { table: table.postgres };
   return search && { indices: search };
 }

@@ -15,6 +15,8 @@ import type { EventQuery } from '../sinks/event-query.ts';
 import { startQueryThread } from '../sinks/query-thread.ts';
 import type { SearchConfig } from '../sinks/search/config.ts';
 import { openSearchEventQuery } from '../sinks/search/query.ts';
+import type { PostgresTableConfig } from '../sinks/table/postgres/config.ts';
+import { openPostgresEventQuery } from '../sinks/table/postgres/query.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import type { LoggerOptions } from '../support/logger.ts';
@@ -23,10 +25,11 @@ import { createLogger } from '../support/logger.ts';
 /** Longest answer to a question about stored events. */
 const QUERY_DEADLINE_MS = 10_000;
 
-/** A store that can be asked: the file of the embedded table, or the indices of a connector. */
+/** A store that can be asked: the file of the embedded table, or the indices or the table of a connector. */
 export type SearchedStore =
-  | { readonly file: string; readonly indices?: never }
-  | { readonly indices: SearchConfig; readonly file?: never };
+  | { readonly file: string; readonly indices?: never; readonly table?: never }
+  | { readonly indices: SearchConfig; readonly file?: never; readonly table?: never }
+  | { readonly table: PostgresTableConfig; readonly file?: never; readonly indices?: never };
 
 /** What the thread is started with; plain data. */
 export interface OperationsThreadData {
@@ -101,7 +104,8 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
   });
 }
 
-function openQuery({ file, indices }: SearchedStore): EventQuery {
+function openQuery({ file, indices, table }: SearchedStore): EventQuery {
+  if (table) return openPostgresEventQuery(table, QUERY_DEADLINE_MS);
   if (indices) return openSearchEventQuery(indices, QUERY_DEADLINE_MS);
   return startQueryThread({ kind: 'sqlite', path: file }, QUERY_DEADLINE_MS);
 }
