@@ -58,12 +58,14 @@ export function postgresConfigFor(
 
 const DEADLINE_MS = 10_000;
 
-/** Asks past our own code. */
-export async function askPostgres<T extends QueryResultRow>(
-  { url }: Pick<Postgres, 'url'>,
-  statement: string,
-  values: unknown[] = [],
-): Promise<T[]> {
+/** A connection past our own code, for a transaction that is to stay open; ends with the test. */
+export async function connectPostgres(t: TestContext, { url }: Pick<Postgres, 'url'>): Promise<pg.Client> {
+  const client = await connect(url);
+  t.after(() => client.end());
+  return client;
+}
+
+async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: DEADLINE_MS,
@@ -71,6 +73,16 @@ export async function askPostgres<T extends QueryResultRow>(
   });
   client.on('error', () => {});
   await client.connect();
+  return client;
+}
+
+/** Asks past our own code. */
+export async function askPostgres<T extends QueryResultRow>(
+  { url }: Pick<Postgres, 'url'>,
+  statement: string,
+  values: unknown[] = [],
+): Promise<T[]> {
+  const client = await connect(url);
   try {
     return values.length === 0
       ? (await client.query<T>(statement)).rows

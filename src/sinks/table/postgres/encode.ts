@@ -1,12 +1,11 @@
-import { parseTimestamp } from '../../../event/time.ts';
+import { MAX_TIME, parseTimestamp } from '../../../event/time.ts';
 import { QUERY_LIMITS } from '../../query-rules.ts';
 import type { EventRow } from '../../row.ts';
 import { wordsOf } from '../../words.ts';
 import type { ColumnType, PostgresTableConfig } from './config.ts';
 
-/** The first and last moment that stand in the table; the times of PostgreSQL's texts have years of four digits. */
+/** The first moment that stands in the table, whose times have years of four digits; the last is MAX_TIME. */
 export const MIN_TIME = Date.parse('0001-01-01T00:00:00Z');
-export const MAX_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** A longer word is found by its beginning only: a question is not as long as this. */
 const WORD_CHARACTERS = QUERY_LIMITS.textCharacters + 1;

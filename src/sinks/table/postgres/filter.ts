@@ -1,7 +1,8 @@
+import { MAX_TIME } from '../../../event/time.ts';
 import type { EventFilter, FieldValue } from '../../event-query.ts';
 import type { Sql } from '../filter.ts';
 import { allOf, literalOf, wordsToMatch } from '../filter.ts';
-import { isText, MAX_TIME, timeText } from './encode.ts';
+import { isText, timeText } from './encode.ts';
 
 /** Fields that are columns, since a record's type may stand in its header alone. */
 const COLUMNS: Readonly<Record<string, string>> = { id: 'id', type: 'type' };

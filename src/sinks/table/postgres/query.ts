@@ -1,3 +1,4 @@
+import { MAX_TIME } from '../../../event/time.ts';
 import type {
   BreakdownItem,
   EventFilter,
@@ -21,7 +22,7 @@ import { allOf, NOTHING } from '../filter.ts';
 import { isAboutValues, sqlStateOf } from './classify.ts';
 import type { PostgresTableConfig } from './config.ts';
 import { Database } from './database.ts';
-import { isText, MAX_TIME, MIN_TIME, timeText } from './encode.ts';
+import { isText, MIN_TIME, timeText } from './encode.ts';
 import { conditionsOf, jsonOf, numbered } from './filter.ts';
 import { tableNames } from './schema.ts';
 
