@@ -34,3 +34,26 @@ test('PostgreSQL keeps what was committed when it is killed, and starts again', 
   await server.start();
   assert.deepEqual(await ask(server.url, 'SELECT n FROM kept'), [{ n: 1 }]);
 });
+
+test('a frozen PostgreSQL answers nobody, and goes on when it is thawed or ended', async (t) => {
+  const server = await orSkip(t, 'PostgreSQL', () => startPostgres());
+  if (!server) return;
+  t.after(() => server.close());
+  const client = new pg.Client({ connectionString: server.url, query_timeout: DEADLINE_MS });
+  client.on('error', () => {});
+  await client.connect();
+  await server.freeze();
+  let answered = false;
+  const asked = client.query('SELECT 1').then(() => {
+    answered = true;
+  });
+  const late = new pg.Client({ connectionString: server.url, connectionTimeoutMillis: 200 });
+  await assert.rejects(late.connect(), /timeout/);
+  assert.equal(answered, false);
+  server.thaw();
+  await asked;
+  await server.freeze();
+  await server.stop();
+  await client.end();
+  await assert.rejects(ask(server.url, 'SELECT 1'), /ECONNREFUSED/);
+});

@@ -1,5 +1,15 @@
 /** Real PostgreSQL on this machine, from an npm package: no container, no installation. */
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Progress } from './maven.ts';
@@ -29,7 +39,7 @@ export interface Postgres {
   kill(): Promise<void>;
   /** In order; the data stays. */
   stop(): Promise<void>;
-  /** SIGSTOP to the first process: new connections get no answer; those there are go on. */
+  /** SIGSTOP to all its processes: nothing answers, and new connections wait. */
   freeze(): Promise<void>;
   /** SIGCONT. */
   thaw(): void;
@@ -42,7 +52,7 @@ const JOB_MS = 60_000;
 /** PostgreSQL refuses to run as root; this is `nobody` on Debian and most others. */
 const NOBODY = 65_534;
 const AS_ROOT = process.getuid?.() === 0;
-const READY = /database system is ready to accept connections/;
+const READY = /database system is ready to accept (read-only )?connections/;
 
 /**
  * Starts a server and resolves when it takes connections (1–2 s).
@@ -66,8 +76,17 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const port = options.port ?? (await freePorts(1))[0]!;
     const [first, words] = asUser(program('postgres'), ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '']);
     const output = path.join(directory, 'output.log');
-    const server = new ServerProcess({ name: 'PostgreSQL', program: first, words, output, ready: READY });
+    // SIGTERM would wait until all connections have ended.
+    const about = { name: 'PostgreSQL', output, ready: READY, stopSignal: 'SIGINT' } as const;
+    const server = new ServerProcess({ ...about, program: first, words });
     await server.start();
+    /** Goes on with what was frozen; the others see for themselves when the first process is gone. */
+    const ended = async (end: () => Promise<void>) => {
+      const others = childrenOf(server.pid);
+      signalAll(others, 'SIGCONT');
+      await end();
+      signalAll(others, 'SIGCONT');
+    };
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
       address: `127.0.0.1:${port}`,
@@ -75,12 +94,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         return server.pid;
       },
       start: () => server.start(),
-      kill: () => server.kill(),
-      stop: () => server.stop(),
-      freeze: () => server.freeze(),
-      thaw: () => server.thaw(),
+      kill: () => ended(() => server.kill()),
+      stop: () => ended(() => server.stop()),
+      freeze: async () => {
+        // First the one that makes others.
+        await server.freeze();
+        signalAll(childrenOf(server.pid), 'SIGSTOP');
+      },
+      thaw: () => {
+        signalAll(childrenOf(server.pid), 'SIGCONT');
+        server.thaw();
+      },
       close: async () => {
-        await (options.directory ? server.stop() : server.kill());
+        await ended(() => (options.directory ? server.stop() : server.kill()));
         removeIfOurs();
       },
     };
@@ -121,6 +147,22 @@ function reachable(native: string, directory: string): string {
   chmodSync(directory, 0o755);
   chownSync(directory, NOBODY, NOBODY);
   return copy;
+}
+
+/** The processes that a process has made (proc(5)); none once it is gone. */
+function childrenOf(pid: number): number[] {
+  const list = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : [];
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 function asUser(program: string, words: readonly string[]): [program: string, words: readonly string[]] {

@@ -105,6 +105,8 @@ export interface ServerOptions {
   readonly output: string;
   /** Is in the output when the server is ready. */
   readonly ready: RegExp;
+  /** What tells it to end in order (default SIGTERM). */
+  readonly stopSignal?: NodeJS.Signals;
 }
 
 /** A server in a process of its own, that can be ended, frozen and started again. */
@@ -163,10 +165,10 @@ export class ServerProcess {
     await this.#end('SIGKILL');
   }
 
-  /** SIGTERM, so that the server ends in order; a frozen one is thawed, one that does not end is killed. */
+  /** Tells the server to end in order; a frozen one is thawed, one that does not end is killed. */
   async stop(): Promise<void> {
     this.thaw();
-    if (await settlesWithin(this.#end('SIGTERM'), STOP_MS)) return;
+    if (await settlesWithin(this.#end(this.#options.stopSignal ?? 'SIGTERM'), STOP_MS)) return;
     await this.kill();
   }
 

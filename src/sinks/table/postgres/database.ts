@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { checkServerIdentity } from 'node:tls';
 import type { Client, QueryResultRow } from 'pg';
-import { messageOf } from '../../../support/errors.ts';
+import { MillraceError, messageOf } from '../../../support/errors.ts';
 import { WakeUps } from '../../../support/wake-ups.ts';
 import { withSignal } from '../../../support/with-signal.ts';
 import type { PostgresAddress, PostgresHost } from './address.ts';
@@ -74,14 +74,16 @@ export class Database {
       const result = await work({
         query: (statement, values = []) => connection.ask(statement, values, signal),
       });
-      await connection.end(result === undefined ? 'ROLLBACK' : 'COMMIT', signal);
-      sound = true;
+      if (result === undefined) sound = await connection.rollBack(signal);
+      else {
+        await connection.commit(signal);
+        sound = true;
+      }
       return result;
     } catch (error) {
-      sound = await connection.end('ROLLBACK', signal).then(
-        () => true,
-        () => false,
-      );
+      // A server that is stopping, or no longer takes writes, is not asked again on this connection.
+      const elsewhere = error instanceof MillraceError && error.code === 'POSTGRES_UNREACHABLE';
+      sound = !elsewhere && (await connection.rollBack(signal));
       throw error;
     } finally {
       this.#giveBack(connection, sound);
@@ -100,7 +102,7 @@ export class Database {
   get #begin(): string {
     const ms = this.#config.statementTimeout;
     return [
-      'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+      'BEGIN ISOLATION LEVEL READ COMMITTED',
       `SET LOCAL statement_timeout = ${ms}`,
       `SET LOCAL idle_in_transaction_session_timeout = ${ms}`,
     ].join('; ');
@@ -243,9 +245,19 @@ class Connection {
   }
 
   /** A transaction in which a statement failed answers COMMIT with ROLLBACK, and without an error. */
-  async end(how: 'COMMIT' | 'ROLLBACK', signal: AbortSignal): Promise<void> {
-    const { command } = await this.#answered(() => this.#client.query(how), signal);
-    if (command !== how) throw postgresErrors.POSTGRES_REFUSED(`PostgreSQL answered ${how} with ${command}`);
+  async commit(signal: AbortSignal): Promise<void> {
+    const { command } = await this.#answered(() => this.#client.query('COMMIT'), signal);
+    if (command !== 'COMMIT') throw postgresErrors.POSTGRES_BUSY(`PostgreSQL answered COMMIT with ${command}`);
+  }
+
+  /** Whether the connection can be used for another transaction. */
+  async rollBack(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#answered(() => this.#client.query('ROLLBACK'), signal);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The answer to a question, which is also an error of the server's; without one, nothing more can be asked. */
