@@ -17,6 +17,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   keytool: 'install Java 17 or newer (Debian: apt install openjdk-17-jre-headless)',
   javac: 'install a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)',
   jar: 'install a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)',
+  openssl: 'install OpenSSL (Debian: apt install openssl)',
   mvn: 'install Maven (Debian: apt install maven)',
   go: 'install Go 1.24 or newer (https://go.dev/dl)',
 };

@@ -30,6 +30,8 @@ const CERTIFICATE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VE
 
 /** What the client says, without a code, of a server that talks no TLS. */
 const NO_TLS = 'The server does not support SSL connections';
+/** How the client begins what it says of passwords, ours or the server's proof that it knows it. */
+const PASSWORD = 'SASL: ';
 /** What the client says of its own deadlines. */
 const LATE = ['Query read timeout', 'timeout expired'];
 
@@ -65,6 +67,9 @@ export function withCode(error: unknown): unknown {
   const message = messageOf(error);
   if (message === NO_TLS || (typeof code === 'string' && CERTIFICATE.test(code))) {
     return postgresErrors.POSTGRES_TLS_FAILED(`no encrypted connection: ${message}`, cause);
+  }
+  if (message.startsWith(PASSWORD)) {
+    return postgresErrors.POSTGRES_UNAUTHORIZED(`PostgreSQL does not know us: ${message}`, cause);
   }
   if (LATE.includes(message)) return postgresErrors.POSTGRES_SLOW('PostgreSQL did not answer in time', cause);
   return postgresErrors.POSTGRES_UNREACHABLE(`no connection to PostgreSQL: ${message}`, cause);
