@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LogRecord } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
 import { withSignal } from '../../../support/with-signal.ts';
@@ -17,6 +18,8 @@ import type { Statements } from './schema.ts';
 const BATCH_RECORDS = 1_000;
 /** … or so many bytes of JSON, which reach the server within the deadline of a statement on a slow line (32 kB/s: 16 s). */
 const BATCH_BYTES = 512 * 1024;
+/** Records that are taken, in less than a millisecond, before the answers for the batch before them are looked at. */
+const SLICE_RECORDS = 64;
 /** Deadlocks in a row after which somebody else may try. */
 const CONFLICT_TRIES = 5;
 
@@ -101,6 +104,10 @@ export class PostgresWriter implements PartitionWriter {
       }
       this.#take(record);
       if (isFull(this.#filling)) await this.#commit(signal);
+      else if (this.#committing && record.offset % SLICE_RECORDS === 0) {
+        await setImmediate();
+        signal.throwIfAborted();
+      }
     }
     if (this.#filling.end > 0) this.#dueAt ??= this.#options.context.clock.monotonic() + this.#options.config.delay;
     return this.#progress();
