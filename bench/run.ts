@@ -21,6 +21,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     peer: () => import('./peer.ts'),
     hdfs: () => import('./hdfs.ts'),
     s3: () => import('./s3.ts'),
+    postgres: () => import('./postgres.ts'),
   },
   drill: {
     crash: () => import('./drills/crash.ts'),

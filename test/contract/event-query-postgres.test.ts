@@ -1,5 +1,6 @@
 import { openPostgresEventQuery } from '../../src/sinks/table/postgres/query.ts';
-import { postgresConfigFor, postgresOrSkip } from '../engines/postgres-test.ts';
+import { postgresConfigFor } from '../engines/postgres-config.ts';
+import { postgresOrSkip } from '../engines/postgres-test.ts';
 import { fillTable } from '../support/fill-table.ts';
 import { eventQueryContract } from './event-query.ts';
 

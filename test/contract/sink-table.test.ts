@@ -3,7 +3,8 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createTableSink } from '../../src/sinks/table/index.ts';
 import { tableNames } from '../../src/sinks/table/postgres/schema.ts';
-import { askPostgres, postgresConfigFor, postgresOrSkip } from '../engines/postgres-test.ts';
+import { postgresConfigFor } from '../engines/postgres-config.ts';
+import { askPostgres, postgresOrSkip } from '../engines/postgres-test.ts';
 import { TABLE_CONFIG } from '../support/fill-table.ts';
 import { sinkContract } from './sink.ts';
 

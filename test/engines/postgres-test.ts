@@ -3,9 +3,6 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { QueryResultRow } from 'pg';
 import pg from 'pg';
-import { readConfiguration } from '../../src/config/read.ts';
-import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
-import { postgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
 import { orSkip } from './or-skip.ts';
 import type { Postgres } from './postgres.ts';
 import { startPostgres } from './postgres.ts';
@@ -41,19 +38,6 @@ export function ownPostgresOrSkip(t: TestContext): Promise<Postgres | undefined>
     t.after(() => server.close());
     return server;
   });
-}
-
-let tables = 0;
-
-/** The configuration of a table of its own, as it would be read from a file, but for what is given. */
-export function postgresConfigFor(
-  { url }: Pick<Postgres, 'url'>,
-  given: Partial<PostgresTableConfig> = {},
-): PostgresTableConfig {
-  const text = JSON.stringify({ url, table: `events_${process.pid}_${++tables}` });
-  const { value, faults } = readConfiguration(postgresTableConfig, text, {});
-  if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join(' '));
-  return { ...value, ...given };
 }
 
 const DEADLINE_MS = 10_000;

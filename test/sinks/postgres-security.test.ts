@@ -7,7 +7,8 @@ import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.
 import { MillraceError } from '../../src/support/errors.ts';
 import { orSkip } from '../engines/or-skip.ts';
 import { startPostgres } from '../engines/postgres.ts';
-import { askPostgres, postgresConfigFor } from '../engines/postgres-test.ts';
+import { postgresConfigFor } from '../engines/postgres-config.ts';
+import { askPostgres } from '../engines/postgres-test.ts';
 import { runJob } from '../engines/server-process.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

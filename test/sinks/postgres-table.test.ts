@@ -6,7 +6,8 @@ import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.
 import { openPostgresEventQuery } from '../../src/sinks/table/postgres/query.ts';
 import { MillraceError } from '../../src/support/errors.ts';
 import type { Postgres } from '../engines/postgres.ts';
-import { askPostgres, connectPostgres, postgresConfigFor, postgresTest } from '../engines/postgres-test.ts';
+import { postgresConfigFor } from '../engines/postgres-config.ts';
+import { askPostgres, connectPostgres, postgresTest } from '../engines/postgres-test.ts';
 import type { FakeTopic } from '../support/fake-sink-context.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { toRecord } from '../support/fill-table.ts';
