@@ -7,6 +7,7 @@ import { openLog } from '../log/open.ts';
 import { verifyFiles } from '../sinks/files/verify/verify.ts';
 import { verifyKeyed } from '../sinks/keyed-verification.ts';
 import { SearchKeyedStore } from '../sinks/search/keyed-store.ts';
+import { keyedTable } from '../sinks/table/keyed-store.ts';
 import type { Findings, VerifyProgress } from '../sinks/verification.ts';
 import { isSound } from '../sinks/verification.ts';
 import { MillraceError } from '../support/errors.ts';
@@ -43,7 +44,7 @@ export const verify: Command = {
 
 /** How the store of a connector is compared with the log. */
 function comparisonOf({ name, loaded, connector }: NamedConnector): (options: ComparisonOptions) => Promise<Findings> {
-  const { files, search } = connector;
+  const { files, search, table } = connector;
   if (files) {
     return async (options) => {
       await using stack = new AsyncDisposableStack();
@@ -56,10 +57,18 @@ function comparisonOf({ name, loaded, connector }: NamedConnector): (options: Co
       await using stack = new AsyncDisposableStack();
       const store = stack.adopt(new SearchKeyedStore(search), (store) => store.close());
       await store.open(options.signal);
-      return verifyKeyed({ ...options, store });
+      return await verifyKeyed({ ...options, store });
     };
   }
-  throw cliErrors.USAGE(`verify is for connectors that load into files or a search engine, and ${name} does not.`);
+  if (table) {
+    return async (options) => {
+      await using stack = new AsyncDisposableStack();
+      const directory = path.resolve(loaded.configuration.data);
+      const store = stack.adopt(keyedTable(table, directory, name), (store) => store.close());
+      return await verifyKeyed({ ...options, store });
+    };
+  }
+  throw new Error(`the connector ${name} has no sink`);
 }
 
 /** What every comparison needs. */

@@ -10,7 +10,8 @@ export function tableFile({ sqlite }: TableConfig, dataDirectory: string): strin
   return sqlite && sqliteFile(sqlite, dataDirectory);
 }
 
-function sqliteFile({ path: file = 'search.db' }: SqliteTableConfig, dataDirectory: string): string {
+/** The file of an embedded table, as an absolute path. */
+export function sqliteFile({ path: file = 'search.db' }: SqliteTableConfig, dataDirectory: string): string {
   return path.resolve(dataDirectory, file);
 }
 

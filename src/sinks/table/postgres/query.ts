@@ -1,12 +1,5 @@
 import { MAX_TIME } from '../../../event/time.ts';
-import type {
-  BreakdownItem,
-  EventFilter,
-  EventPage,
-  EventQuery,
-  HistogramBucket,
-  StoredEvent,
-} from '../../event-query.ts';
+import type { BreakdownItem, EventFilter, EventPage, EventQuery, HistogramBucket } from '../../event-query.ts';
 import { queryErrors } from '../../query-errors.ts';
 import {
   assertField,
@@ -24,7 +17,8 @@ import type { PostgresTableConfig } from './config.ts';
 import { Database } from './database.ts';
 import { isText, MIN_TIME, timeText } from './encode.ts';
 import { conditionsOf, jsonOf, numbered } from './filter.ts';
-import { tableNames } from './schema.ts';
+import type { EventValue } from './schema.ts';
+import { tableNames, toEvent } from './schema.ts';
 
 /** Questions that may be under way or waiting for a connection. */
 const MOST_ASKED = 32;
@@ -143,10 +137,7 @@ class PostgresEventQuery implements EventQuery {
   }
 }
 
-interface EventRow {
-  readonly id: string;
-  readonly type: string;
-  readonly value: string;
+interface EventRow extends EventValue {
   readonly time: string;
 }
 
@@ -177,8 +168,4 @@ function placeOf(before: string): readonly [number, string] {
     // Refused below.
   }
   return refuse('"before" is not the "next" of a page');
-}
-
-function toEvent({ id, type, value }: EventRow): StoredEvent {
-  return { ...(JSON.parse(value) as object), id, type };
 }

@@ -1,3 +1,4 @@
+import type { StoredEvent } from '../../event-query.ts';
 import type { ColumnType, PostgresTableConfig } from './config.ts';
 
 /** Names of a table and of what belongs to it, quoted. */
@@ -95,7 +96,7 @@ export interface Statements {
   readonly advance: string;
   /** Rows as a JSON list (encode.ts) → the ids that were not there. */
   readonly insert: string;
-  /** Ids → id, value. */
+  /** Ids → {@link EventValue}. */
   readonly stored: string;
 }
 
@@ -120,6 +121,17 @@ SELECT ${names.join(', ')}, array_to_tsvector(string_to_array(words, ' '))
 FROM jsonb_to_recordset($1::jsonb) AS r (${record.join(', ')}, words text)
 ON CONFLICT (id) DO NOTHING
 RETURNING id`,
-    stored: `SELECT id, value::text AS value FROM ${table} WHERE id = ANY ($1::text[])`,
+    stored: `SELECT id, type, value::text AS value FROM ${table} WHERE id = ANY ($1::text[])`,
   };
+}
+
+/** A stored event as it is read back; the value is asked for as text. */
+export interface EventValue {
+  readonly id: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+export function toEvent({ id, type, value }: EventValue): StoredEvent {
+  return { ...(JSON.parse(value) as object), id, type };
 }

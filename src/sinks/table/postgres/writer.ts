@@ -12,7 +12,7 @@ import type { PostgresTableConfig } from './config.ts';
 import type { Database, Session } from './database.ts';
 import { encodeRow, isStorable } from './encode.ts';
 import { postgresErrors } from './errors.ts';
-import type { Statements } from './schema.ts';
+import type { EventValue, Statements } from './schema.ts';
 
 /** A transaction has at most so many records: more of them are hardly faster. */
 const BATCH_RECORDS = 1_000;
@@ -230,7 +230,7 @@ export class PostgresWriter implements PartitionWriter {
     const stored = new Map([...firsts].map(([id, { value }]) => [id, value]));
     if (before.length > 0) {
       const { statements } = this.#options;
-      const answer = await session.query<{ id: string; value: string }>(statements.stored, [before]);
+      const answer = await session.query<EventValue>(statements.stored, [before]);
       // One that was removed in this moment is inserted at the next try.
       if (answer.count < before.length) throw postgresErrors.POSTGRES_BUSY('a stored event was removed meanwhile');
       for (const { id, value } of answer.rows) stored.set(id, value);
