@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import type { LogRecord } from '../../src/log/log.ts';
 import { createTableSink } from '../../src/sinks/table/index.ts';
@@ -315,3 +316,26 @@ postgresTest(
     assert.equal((await query.events({}, { limit: 1 })).events.length, 1);
   },
 );
+
+postgresTest('what the docs tell of tables and questions is so', async (server, t) => {
+  const docs = readFileSync(new URL('../../docs/postgres.md', import.meta.url), 'utf8');
+  const [tables = '', ...questions] = [...docs.matchAll(/```sql\n(.*?)```/gs)].map(([, text]) => text ?? '');
+  assert.equal(questions.length, 3);
+  await askPostgres(server, tables);
+  const config = postgresConfigFor(server, { table: 'events' });
+  const { sink } = await openSink(t, config);
+  const writer = await sink.partition(PARTITION, signal);
+  const timestamp = '2026-11-23T00:30:00.000Z';
+  const id = `${Date.parse(timestamp).toString(16).padStart(12, '0').replace(/^.{8}/, '$&-')}-7000-8000-000000000000`;
+  await writer.write(records([event(id, { timestamp, text: '파랑 하늘색' })]), signal);
+  await writer.flush(signal);
+  const found = async (text: string) => Number((await askPostgres<{ n: string }>(server, text))[0]?.n);
+  for (const question of questions.join('\n').split(/;\n/)) {
+    const select = question.slice(Math.max(0, question.search(/^SELECT/m)));
+    if (!select.startsWith('SELECT')) await askPostgres(server, question);
+    else if (select.includes('now()')) await askPostgres(server, select);
+    else if (select.includes('count(*)'))
+      assert.equal(await found(select.replace('count(*)', 'count(*) AS n')), 1, select);
+    else assert.equal(await found(`SELECT count(*) AS n FROM (${select}) AS found`), 1, select);
+  }
+});
