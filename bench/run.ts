@@ -32,6 +32,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     hdfs: () => import('./drills/hdfs.ts'),
     s3: () => import('./drills/s3.ts'),
     search: () => import('./drills/search.ts'),
+    postgres: () => import('./drills/postgres.ts'),
   },
 };
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { filesDrill } from '../../bench/drills/files.ts';
 import { hdfsDrill } from '../../bench/drills/hdfs.ts';
+import { FEW_POSTGRES_STEPS, postgresDrill } from '../../bench/drills/postgres.ts';
 import { s3Drill } from '../../bench/drills/s3.ts';
 import { FEW_SEARCH_STEPS, searchDrill } from '../../bench/drills/search.ts';
 import { FEW_STEPS } from '../../bench/drills/stores/drill.ts';
@@ -34,6 +35,11 @@ const DRILLS: readonly { name: string; engines: string; run: () => Promise<Bench
     engines: 'Kafka or OpenSearch',
     run: () =>
       searchDrill('opensearch', { steps: FEW_SEARCH_STEPS, without: ['node_frozen', 'writes_blocked'] }, silent),
+  },
+  {
+    name: 'PostgreSQL',
+    engines: 'Kafka or PostgreSQL',
+    run: () => postgresDrill({ steps: FEW_POSTGRES_STEPS, without: ['server_restarted', 'table_locked'] }, silent),
   },
 ];
 
