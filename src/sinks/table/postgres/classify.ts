@@ -22,8 +22,8 @@ const MEANINGS: Readonly<Record<string, Exclude<keyof typeof postgresErrors, `EV
   '58': 'POSTGRES_FULL', // its disk failed
 };
 
-/** Classes of codes that are about the values of a statement: data, constraints, limits. */
-const ABOUT_VALUES = ['22', '23', '54'];
+/** Classes of codes that are about the values of a statement: data, constraints, limits, exceptions of triggers. */
+const ABOUT_VALUES = ['22', '23', '54', 'P0'];
 
 /** Codes of Node's for certificates that are not trusted. */
 const CERTIFICATE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY)_)/;

@@ -139,9 +139,10 @@ export class PostgresWriter implements PartitionWriter {
     const { config } = this.#options;
     const batch = this.#filling;
     const row = toRow(record, this.#place);
-    if (isRefusal(row)) batch.refused.push({ record, refusal: row });
-    else if (!isStorable(row.event)) batch.refused.push({ record, refusal: NOT_STORABLE });
-    else {
+    if (isRefusal(row) || !isStorable(row.event)) {
+      batch.refused.push({ record, refusal: isRefusal(row) ? row : NOT_STORABLE });
+      batch.bytes += record.value.byteLength;
+    } else {
       const json = encodeRow(row, config.columns);
       batch.rows.push({ record, id: row.id, value: row.value, json });
       batch.bytes += json.length;
@@ -235,13 +236,15 @@ export class PostgresWriter implements PartitionWriter {
       if (answer.count < before.length) throw postgresErrors.POSTGRES_BUSY('a stored event was removed meanwhile');
       for (const { id, value } of answer.rows) stored.set(id, value);
     }
-    return others.filter(({ id, value }) => !isSameEvent(stored.get(id) ?? '', value));
+    return others.filter(({ id, value }) => !isSameEvent(stored.get(id)!, value));
   }
 
   /** Which rows the server refuses, each tried apart from those that it takes; stores nothing. */
   async #refusedOf(rows: readonly Row[]): Promise<readonly Refused[]> {
     const refused: Refused[] = [];
     await this.#options.database.transaction(async (session) => {
+      // Else those that wait for the COMMIT would not be met.
+      await session.query('SET CONSTRAINTS ALL IMMEDIATE');
       const attempt = async (part: readonly Row[]): Promise<void> => {
         await session.query('SAVEPOINT part');
         try {
