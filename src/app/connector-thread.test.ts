@@ -12,16 +12,27 @@ test('a connector whose secrets anyone can read on the way is warned of once, at
   const workingDirectory = temporaryDirectory(t);
   const hdfs = (namenode: string) =>
     `{ topics: [web-events], files: { store: { hdfs: { namenodes: ["${namenode}"], path: /e, bearer: told-to-none } } } }`;
+  const postgres = (host: string) =>
+    `{ topics: [web-events], table: { postgres: { url: "postgres://me:told-to-none@${host.replace(/(?=\?)|$/, '/x')}" } } }`;
   writeFileSync(
     path.join(workingDirectory, 'millrace.yaml'),
-    `connectors:\n  open: ${hdfs('http://namenode:9870')}\n  safe: ${hdfs('https://namenode:9871')}\n`,
+    `connectors:
+  open: ${hdfs('http://namenode:9870')}
+  safe: ${hdfs('https://namenode:9871')}
+  plain: ${postgres('db')}
+  near: ${postgres('127.0.0.1')}
+  encrypted: ${postgres('db?sslmode=require')}
+`,
   );
   const { configuration, faults } = loadConfiguration({ environment: {}, workingDirectory });
   assert.deepEqual(faults, []);
   const warnings: unknown[] = [];
   const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
   connectorHosts(configuration, workingDirectory, {} as OpenLog, logger);
-  assert.equal(warnings.length, 1);
-  assert.match(JSON.stringify(warnings), /"connector":"open".*bearer to namenode:9870/);
+  assert.equal(warnings.length, 2);
+  assert.match(
+    JSON.stringify(warnings),
+    /"connector":"open".*bearer to namenode:9870.*"connector":"plain".*to db in the clear/,
+  );
   assert.doesNotMatch(JSON.stringify(warnings), /told-to-none/);
 });

@@ -3,6 +3,7 @@ import { replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
 import { transferOf } from '../log/open.ts';
 import { cautionsOfFiles } from '../sinks/files/config.ts';
+import { cautionsOfTable } from '../sinks/table/config.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
@@ -116,7 +117,8 @@ export function connectorHosts(
   const namedTypes = topics.flatMap(({ types }) => types);
   return Object.entries(configuration.connectors).map(([name, connector]) => {
     const kind = sinkKind(connector);
-    for (const caution of connector.files ? cautionsOfFiles(connector.files) : []) {
+    const { files, table } = connector;
+    for (const caution of [...(files ? cautionsOfFiles(files) : []), ...(table ? cautionsOfTable(table) : [])]) {
       logger.warn({ connector: name, caution }, 'the connector is not safe as it is configured');
     }
     const data = {

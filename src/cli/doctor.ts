@@ -15,6 +15,8 @@ import { cautionsOfFiles } from '../sinks/files/config.ts';
 import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
 import { askStore } from '../sinks/search/store.ts';
 import { tableFile } from '../sinks/table/index.ts';
+import type { PostgresTableConfig } from '../sinks/table/postgres/config.ts';
+import { cautionsOfPostgres } from '../sinks/table/postgres/config.ts';
 import { tryPostgres } from '../sinks/table/postgres/prepare.ts';
 import type { MillraceError } from '../support/errors.ts';
 import { messageOf } from '../support/errors.ts';
@@ -189,7 +191,7 @@ function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]>
       const check = `store of ${name}`;
       const signal = AbortSignal.timeout(STORE_ANSWER_MS);
       if (search) return checkAnswer(check, async () => `${await askStore(search, signal)} answers`);
-      if (table?.postgres) return checkAnswer(check, () => tryPostgres(table.postgres, signal));
+      if (table?.postgres) return checkPostgres(check, table.postgres, signal);
       const at = files ? filesDirectory(files, data) : table && tableFile(table, data);
       if (files && at === undefined) return checkFileStore(check, files, data);
       try {
@@ -223,6 +225,13 @@ async function checkFileStore(check: string, config: FilesConfig, data: string):
   } finally {
     await store.close();
   }
+}
+
+async function checkPostgres(check: string, config: PostgresTableConfig, signal: AbortSignal): Promise<Finding> {
+  const finding = await checkAnswer(check, () => tryPostgres(config, signal));
+  const [caution] = cautionsOfPostgres(config);
+  if (caution === undefined || finding.state === 'bad') return finding;
+  return { check, state: 'warning', found: caution, help: 'Set "tls".' };
 }
 
 /** Whether a store answers, as what it says of itself; what it throws says what to do. */

@@ -1,6 +1,6 @@
 import type { Static } from '../../config/fields.ts';
 import { choice, duration, oneOf, optional, section, text } from '../../config/fields.ts';
-import { checkPostgresTable, postgresTableConfig } from './postgres/config.ts';
+import { cautionsOfPostgres, checkPostgresTable, postgresTableConfig } from './postgres/config.ts';
 
 const sqlite = section(
   {
@@ -36,4 +36,9 @@ export type SqliteTableConfig = Static<typeof sqlite>;
 export function checkTableConfig({ postgres }: TableConfig): { readonly field: string; readonly message: string }[] {
   if (!postgres) return [];
   return checkPostgresTable(postgres).map(({ field, message }) => ({ field: `postgres.${field}`, message }));
+}
+
+/** What works, but whoever runs it should know of. Each a sentence. */
+export function cautionsOfTable({ postgres }: TableConfig): string[] {
+  return postgres ? cautionsOfPostgres(postgres) : [];
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../../config/address.ts';
 import type { Static } from '../../../config/fields.ts';
 import { boolean, duration, integer, mapOf, oneOf, optional, section, text } from '../../../config/fields.ts';
 import { messageOf } from '../../../support/errors.ts';
@@ -143,4 +144,12 @@ export function checkPostgresTable(
     fault('tls', '"cert" and "key" go together.');
   }
   return faults;
+}
+
+/** What works, but whoever runs it should know of. Each a sentence. Of a configuration without faults. */
+export function cautionsOfPostgres({ url, tls }: PostgresTableConfig): string[] {
+  const address = parsePostgresUrl(url);
+  const far = address.hosts.map(({ host }) => host).filter((host) => !isLoopback(host));
+  if (tls || address.tls || far.length === 0) return [];
+  return [`Without "tls" the events, and the password if the server asks for it so, go to ${far.join()} in the clear.`];
 }
