@@ -154,6 +154,7 @@ export class PostgresWriter implements PartitionWriter {
   async #commit(signal: AbortSignal): Promise<void> {
     await withSignal(this.#committing ?? Promise.resolve(), signal);
     this.#assertSound();
+    this.#given.signal.throwIfAborted();
     const batch = this.#filling;
     this.#filling = emptyBatch();
     this.#dueAt = undefined;
@@ -195,6 +196,7 @@ export class PostgresWriter implements PartitionWriter {
 
   async #transaction(rows: readonly Row[], end: number): Promise<readonly Refused[]> {
     const { database, statements, chain, writer } = this.#options;
+    let others: readonly Row[] = [];
     let taken: readonly Row[] = [];
     await database.transaction(async (session) => {
       const place = [chain.connector, chain.topic, chain.partition, chain.topicId];
@@ -202,12 +204,11 @@ export class PostgresWriter implements PartitionWriter {
       if (count !== 1) throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
       const firsts = firstOfEachId(rows);
       const inserted = await this.#insertRows(session, [...firsts.values()]);
-      const others = rows.filter((row) => firsts.get(row.id) !== row || !inserted.has(row.id));
+      others = rows.filter((row) => firsts.get(row.id) !== row || !inserted.has(row.id));
       taken = await this.#differing(session, others, firsts, inserted);
-      if (taken.length > 0) return undefined;
-      this.#duplicates += others.length;
-      return true;
+      return taken.length === 0 ? true : undefined;
     }, this.#given.signal);
+    if (taken.length === 0) this.#duplicates += others.length;
     return taken.map(({ record }) => ({ record, refusal: ID_TAKEN }));
   }
 
