@@ -76,6 +76,8 @@ export class PostgresWriter implements PartitionWriter {
   readonly #place: string;
   readonly #given = new AbortController();
   #next: number | undefined;
+  /** The position that the loader was told last. */
+  #told: number | undefined;
   #filling = emptyBatch();
   #dueAt: number | undefined;
   #committing: Promise<void> | undefined;
@@ -87,7 +89,7 @@ export class PostgresWriter implements PartitionWriter {
   constructor(options: PostgresWriterOptions) {
     this.#options = options;
     this.#place = placeOf(options.chain);
-    this.#next = options.next;
+    this.#next = this.#told = options.next;
     this.#expected = options.next ?? 0;
   }
 
@@ -125,7 +127,7 @@ export class PostgresWriter implements PartitionWriter {
   }
 
   get underway(): Promise<void> | undefined {
-    return this.#committing;
+    return this.#committing ?? (this.#told === this.#next ? undefined : Promise.resolve());
   }
 
   async abandon(): Promise<void> {
@@ -279,6 +281,7 @@ export class PostgresWriter implements PartitionWriter {
     this.#assertSound();
     const duplicates = this.#duplicates;
     this.#duplicates = 0;
+    this.#told = this.#next;
     return { durableUpTo: this.#next, duplicates };
   }
 
