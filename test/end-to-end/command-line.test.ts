@@ -95,7 +95,7 @@ test('every fault of a configuration is said at once, with file and line, by eve
   const { status, stderr } = crossed('config', 'check');
   assert.equal(status, 2);
   assert.match(stderr, /:1: Listening on 0\.0\.0\.0 .*needs a token/);
-  assert.match(stderr, /:2: connectors\.both must have exactly one of: files, table/);
+  assert.match(stderr, /:2: connectors\.both must have exactly one of: files, search, table/);
   assert.match(stderr, /:2: connectors\.both\.topics names "nowhere"/);
 });
 
