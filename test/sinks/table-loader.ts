@@ -1,10 +1,11 @@
 /** A process that loads the records of a test into a table, until it is done or killed. */
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import type { LogRecord } from '../../src/log/log.ts';
 import { createTableSink } from '../../src/sinks/table/index.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { TABLE_CONFIG, toRecord } from '../support/fill-table.ts';
+import { say } from '../support/say.ts';
 
 export const RECORDS = 20_000;
 /** Every so many records there is one that is no event … */
@@ -38,7 +39,7 @@ async function load(directory: string): Promise<void> {
       Array.from({ length: end - offset }, (_, i) => recordAt(offset + i)),
       signal,
     );
-    writeSync(1, `${offset}\n`);
+    say(`${offset}\n`);
     await writer.flush(signal);
   }
   await writer.abandon();

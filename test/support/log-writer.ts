@@ -2,15 +2,16 @@
  * A process that appends to an embedded log without end, and says on standard output what was
  * acknowledged: `partition base number` a batch. Its records hold `number:index`.
  */
-import { writeSync } from 'node:fs';
+
 import { openEmbeddedLog } from '../../src/log/embedded/open.ts';
 import { EMBEDDED_DEFAULTS } from './embedded-log.ts';
+import { say } from './say.ts';
 
 const [directory, firstNumber] = process.argv.slice(2) as [string, string];
 const log = await openEmbeddedLog({
   directory,
   ...EMBEDDED_DEFAULTS,
-  onFailure: (error) => writeSync(1, `failed ${(error as { code?: string }).code}\n`),
+  onFailure: (error) => say(`failed ${(error as { code?: string }).code}\n`),
 });
 await log.admin.createTopic('events', { partitions: 2 });
 let number = Number(firstNumber);
@@ -24,12 +25,12 @@ async function appendTo(partition: number): Promise<never> {
       value: Buffer.from(`${mine}:${index}`),
     }));
     const { baseOffset } = await producer.send({ topic: 'events', partition }, records);
-    writeSync(1, `${partition} ${baseOffset} ${mine}\n`);
+    say(`${partition} ${baseOffset} ${mine}\n`);
   }
 }
 
 try {
   await Promise.all([0, 1, 0, 1].map(appendTo));
 } catch (error) {
-  writeSync(1, `rejected ${(error as { code?: string }).code}\n`);
+  say(`rejected ${(error as { code?: string }).code}\n`);
 }

@@ -80,7 +80,9 @@ export class Program {
         once(createInterface({ input: child.stdout! }), 'line', { signal: AbortSignal.timeout(START_MS) }),
         once(child, 'exit').then(([code]) => Promise.reject(new Error(`the program ended with ${code} at its start`))),
       ]);
-      return new Program(child, JSON.parse(String(line)) as Addresses, data);
+      const addresses = JSON.parse(String(line)) as Partial<Addresses>;
+      if (addresses.operations === undefined) throw new Error(`the program did not start: ${line}`);
+      return new Program(child, { ...addresses, operations: addresses.operations }, data);
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
