@@ -1,7 +1,6 @@
 /** Loading into HDFS, next to bare uploads over WebHDFS. */
 import http from 'node:http';
 import { startHdfs } from '../test/engines/hdfs.ts';
-import { hdfsStoreConfigFor } from '../test/engines/hdfs-config.ts';
 import type { Report } from './run.ts';
 import type { StoreBench } from './stores/bench.ts';
 import { storeBench } from './stores/bench.ts';
@@ -16,7 +15,7 @@ async function start(): Promise<StoreBench> {
   const hdfs = await startHdfs({ throughput: true });
   const agent = new http.Agent({ keepAlive: true });
   return {
-    store: (folder) => ({ hdfs: hdfsStoreConfigFor(hdfs, { path: `/${folder}` }) }),
+    store: (folder) => ({ hdfs: { namenodes: [hdfs.url], user: hdfs.user, path: `/${folder}` } }),
     put: async (file, content) => {
       const first = `${hdfs.url}/webhdfs/v1/bare/${file}?op=CREATE&overwrite=false&user.name=${hdfs.user}`;
       const { headers } = await put(agent, first, Buffer.alloc(0), REDIRECT);

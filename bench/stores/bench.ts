@@ -4,15 +4,15 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { readConfiguration } from '../../src/config/read.ts';
 import { groupOf } from '../../src/loader/connector.ts';
 import { openEmbeddedLog } from '../../src/log/embedded/open.ts';
 import type { Log } from '../../src/log/log.ts';
-import type { FilesConfig } from '../../src/sinks/files/config.ts';
+import { filesConfig } from '../../src/sinks/files/config.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import type { SinkContext } from '../../src/sinks/sink.ts';
 import { startKafka } from '../../test/engines/kafka.ts';
 import { EMBEDDED_DEFAULTS } from '../../test/support/embedded-log.ts';
-import { filesConfigWith } from '../../test/support/files.ts';
 import { kafkaLog } from '../../test/support/kafka-log.ts';
 import { KafkaView } from '../../test/support/kafka-view.ts';
 import { Program } from '../../test/support/program.ts';
@@ -26,8 +26,8 @@ import { median, round } from '../statistics.ts';
 
 /** A store of files, and the barest way to bring a file into it. */
 export interface StoreBench {
-  /** `files.store` of the configuration, where everything goes below `folder`. */
-  store(folder: string): FilesConfig['store'];
+  /** `files.store` as it stands in a configuration, where everything goes below `folder`. */
+  store(folder: string): object;
   /** Uploads one file, as large as `content`, and settles when the store has it whole. */
   put(file: string, content: Buffer): Promise<void>;
   close(): Promise<void>;
@@ -114,10 +114,10 @@ async function putLanes(bench: StoreBench, folder: string, content: Buffer, lane
 
 /** Records a second that a connector reaches, from its start to its last commit. */
 function loadLanes(bench: StoreBench, log: Log, folder: string, directory: string, lanes: number): Promise<number> {
-  const config = filesConfigWith({
-    store: bench.store(`load-${folder}`),
-    roll: { ...filesConfigWith().roll, records: FILE_RECORDS, bytes: 1 << 30, age: 3_600_000 },
-  });
+  const roll = { records: FILE_RECORDS, bytes: '1GiB', age: '1h' };
+  const given = { store: bench.store(`load-${folder}`), roll };
+  const { value: config, faults } = readConfiguration(filesConfig, JSON.stringify(given), {});
+  if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join(' '));
   const create = (context: SinkContext) => createFilesSink(config, context, { namedTypes: ['select-color'] });
   return loadByConnector(log, topicOf(lanes), `load-${folder}`, directory, create);
 }
