@@ -11,9 +11,6 @@ let shared: Promise<KafkaCluster> | undefined;
 test.after(async () => {
   const cluster = await shared?.catch(() => undefined);
   await cluster?.close();
-  // By then the event loop has drained, so a leak still shows; but Node's own teardown after it
-  // (Environment::CleanupHandles) has been seen to spin for ever once brokers were killed.
-  process.on('exit', () => process.exit());
 });
 
 type Body = (cluster: KafkaCluster, t: TestContext) => Promise<void>;

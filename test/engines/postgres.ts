@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { until } from '../support/until.ts';
 import type { Progress } from './maven.ts';
 import { enginesDirectory, makeOnce, toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
@@ -80,12 +81,21 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const about = { name: 'PostgreSQL', output, ready: READY, stopSignal: 'SIGINT' } as const;
     const server = new ServerProcess({ ...about, program: first, words });
     await server.start();
-    /** Goes on with what was frozen; the others see for themselves when the first process is gone. */
+    /**
+     * Goes on with what was frozen; the others see for themselves when the first process is gone. They
+     * are waited for, since a server does not start beside what is left of the last one.
+     */
     const ended = async (end: () => Promise<void>) => {
       const others = childrenOf(server.pid);
       signalAll(others, 'SIGCONT');
       await end();
       signalAll(others, 'SIGCONT');
+      await until('the last of PostgreSQL has ended', () => others.every(hasEnded));
+    };
+    const kill = async () => {
+      // It makes no others from here on.
+      await server.freeze();
+      await ended(() => server.kill());
     };
     return {
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
@@ -94,7 +104,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         return server.pid;
       },
       start: () => server.start(),
-      kill: () => ended(() => server.kill()),
+      kill,
       stop: () => ended(() => server.stop()),
       freeze: async () => {
         // First the one that makes others.
@@ -106,7 +116,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         server.thaw();
       },
       close: async () => {
-        await ended(() => (options.directory ? server.stop() : server.kill()));
+        await (options.directory ? ended(() => server.stop()) : kill());
         removeIfOurs();
       },
     };
@@ -153,6 +163,16 @@ function reachable(native: string, directory: string): string {
 function childrenOf(pid: number): number[] {
   const list = `/proc/${pid}/task/${pid}/children`;
   return existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : [];
+}
+
+/** Whether nothing of a process is left but its entry. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return true;
+  }
 }
 
 function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {

@@ -81,7 +81,7 @@ kafkaTest(
     const member = await consume(t, log, topic);
     await producer.send({ topic, partition: 0 }, numbered(0, 5));
     assert.deepEqual(texts(await member.take(5)), range(0, 5));
-    nodes[0]!.freeze();
+    await nodes[0]!.freeze();
     try {
       await assert.rejects(producer.send({ topic, partition: 0 }, numbered(5, 5)), { code: 'LOG_UNAVAILABLE' });
       await assert.rejects(log.read({ topic, partition: 0, offset: 0 }), { code: 'LOG_UNAVAILABLE' });
@@ -199,7 +199,7 @@ kafkaTest(
       const id = await leaderOf(kafka.plainBrokers, topic, 0);
       const node = kafka.nodes.find((one) => one.id === id)!;
       const before = acknowledged();
-      node.freeze();
+      await node.freeze();
       try {
         await until('the load goes on without it', () => acknowledged() > before + 500);
       } finally {
