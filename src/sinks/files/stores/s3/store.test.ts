@@ -28,6 +28,16 @@ function storeWithout(bucket: MemoryBucket, unanswered?: string): S3FileStore {
   return new S3FileStore(CONFIG, bucket.client(intercept));
 }
 
+/** A store over a bucket in memory, which takes the first request of this name and gives no answer to it. */
+function storeWithoutAnswer(bucket: MemoryBucket, to: string): S3FileStore {
+  const intercept: Intercept = async ({ name }, act) => {
+    const answer = act();
+    if (name === to) throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
+    return answer;
+  };
+  return new S3FileStore(CONFIG, bucket.client(intercept));
+}
+
 test('the marker of an upload stays as long as the upload may be open, so that the next claim ends it', async (t) => {
   const bucket = new MemoryBucket();
   const staged = await storeWithout(bucket, 'abortUpload').stage(PATHS, t.signal);
@@ -40,18 +50,45 @@ test('the marker of an upload stays as long as the upload may be open, so that t
   assert.equal(bucket.content.size, 0);
 });
 
-test('an upload whose answer was lost is ended by whoever cleans up', async (t) => {
+test('an upload whose answer was lost is ended', async (t) => {
   const bucket = new MemoryBucket();
-  const lost = new S3FileStore(
-    CONFIG,
-    bucket.client(async ({ name }, act) => {
-      const answer = act();
-      if (name === 'beginUpload') throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
-      return answer;
-    }),
-  );
+  const lost = storeWithoutAnswer(bucket, 'beginUpload');
   await assert.rejects(lost.stage(PATHS, t.signal), { code: 'FILES_STORE_UNAVAILABLE' });
+  assert.equal(bucket.openUploads.length, 0);
+});
+
+test('an upload whose answer was lost, as were all after it, is ended by whoever cleans up', async (t) => {
+  const bucket = new MemoryBucket();
+  let lost = false;
+  const intercept: Intercept = async ({ name }, act) => {
+    const answer = lost ? undefined : act();
+    lost ||= name === 'beginUpload';
+    if (lost) throw filesErrors.FILES_STORE_UNAVAILABLE('no answer');
+    return answer as ReturnType<typeof act>;
+  };
+  const store = new S3FileStore(CONFIG, bucket.client(intercept));
+  await assert.rejects(store.stage(PATHS, t.signal), { code: 'FILES_STORE_UNAVAILABLE' });
   assert.equal(bucket.openUploads.length, 1);
   await storeWithout(bucket).remove(FOLDER, t.signal);
   assert.equal(bucket.openUploads.length, 0);
+});
+
+test('an owner that is taken for dead, and stopped as it wakes, leaves no upload that nobody finds', async () => {
+  const bucket = new MemoryBucket();
+  const stop = new AbortController();
+  const intercept: Intercept = async ({ name }, act) => {
+    if (name === 'beginUpload') {
+      // While it stood still, another one has taken the partition and cleaned up.
+      await storeWithout(bucket).remove(FOLDER, AbortSignal.timeout(1_000));
+      const upload = act();
+      stop.abort();
+      return upload;
+    }
+    if (name === 'idAt') stop.signal.throwIfAborted();
+    return act();
+  };
+  const woken = new S3FileStore(CONFIG, bucket.client(intercept));
+  await assert.rejects(woken.stage(PATHS, stop.signal), { name: 'AbortError' });
+  assert.equal(bucket.openUploads.length, 0);
+  assert.equal(bucket.content.size, 0);
 });

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { filesErrors, isGone } from '../../errors.ts';
 import { WORK } from '../../paths.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
-import type { BucketRequests } from './bucket.ts';
+import type { BucketRequests, OpenUpload } from './bucket.ts';
 import { Bucket } from './bucket.ts';
 import { checkBucket } from './check.ts';
 import { S3Client } from './client.ts';
@@ -14,6 +14,8 @@ import { fromStoreId, S3StagedFile } from './upload.ts';
 /** Requests of one call that are under way at once. */
 const MOST_REQUESTS = 16;
 const MARKER_MAX_BYTES = 8 << 10;
+/** How long an upload may take to end that could not be begun. */
+const END_MS = 5_000;
 /** A part grows up to this share of the memory, so that several are still under way. */
 const PARTS_IN_MEMORY = 4;
 
@@ -67,12 +69,7 @@ export class S3FileStore implements FileStore {
     if (!isNew) {
       throw filesErrors.FILES_PATH_OCCUPIED(`${temporary} was used before`);
     }
-    const upload = await this.#bucket.beginUpload(final, id, signal);
-    // A newer claim may have removed the marker before there was an upload to end.
-    if ((await this.#bucket.idAt(temporary, signal)) === undefined) {
-      await this.#bucket.abortUpload(upload, signal);
-      throw filesErrors.FILES_GONE(`${temporary} was removed`);
-    }
+    const upload = await this.#beginMarked(temporary, final, id, signal);
     const { partBytes, memory } = this.#config;
     const sizes = { first: partBytes, most: Math.max(partBytes, Math.floor(memory / PARTS_IN_MEMORY)) };
     return new S3StagedFile(this.#bucket, this.memory, { paths, upload, id }, sizes, (signal) =>
@@ -153,6 +150,25 @@ export class S3FileStore implements FileStore {
 
   async close(): Promise<void> {
     await this.#bucket.close();
+  }
+
+  /**
+   * Opens an upload whose marker stands. A newer claim may remove the marker before there is an
+   * upload to end, so that nobody else would find it: unless the marker is seen afterwards, the
+   * upload is ended here, also if this program is being stopped meanwhile.
+   */
+  async #beginMarked(temporary: string, final: string, id: string, signal: AbortSignal): Promise<OpenUpload> {
+    try {
+      const upload = await this.#bucket.beginUpload(final, id, signal);
+      if ((await this.#bucket.idAt(temporary, signal)) === undefined) {
+        throw filesErrors.FILES_GONE(`${temporary} was removed`);
+      }
+      return upload;
+    } catch (error) {
+      // What can't be ended now has its marker, unless this program was mistaken for dead before.
+      await this.#endUploads(final, AbortSignal.timeout(END_MS)).catch(() => {});
+      throw error;
+    }
   }
 
   /** Whether the file stands at its final key now. */
