@@ -12,7 +12,7 @@ export const loaderConfig = section(
     queueBytes: bytes({
       description:
         'Most bytes of records held in memory for each partition, read from the log and not yet taken by the store',
-      default: 4 * 2 ** 20,
+      default: 2 ** 20,
       minimum: 64 * 2 ** 10,
     }),
     stallTimeout: duration({

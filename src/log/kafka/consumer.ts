@@ -7,7 +7,11 @@ import type { Cluster } from './cluster.ts';
 import { Fetcher } from './fetcher.ts';
 import { Membership } from './membership.ts';
 
-const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+/**
+ * Packed batches wait in few objects; of unpacked ones, what waits long outlasts the cheap collections
+ * and takes some 80 MiB more before the next thorough one.
+ */
+const DEFAULT_MAX_BYTES = 256 * 1024;
 
 export interface Subscription {
   readonly group: string;
