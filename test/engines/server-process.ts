@@ -49,6 +49,8 @@ function endAtOnce(): void {
   if (endsAtOnce) return;
   endsAtOnce = true;
   process.on('exit', () => process.exit());
+  // Node prints an error that nobody caught after that event, and would not get to it.
+  process.on('uncaughtExceptionMonitor', (error) => console.error(error));
 }
 
 function start(program: string, words: readonly string[], output: number | 'pipe', detached: boolean): ChildProcess {
