@@ -1,8 +1,12 @@
 /** Loading into S3, next to bare uploads by the same SDK. */
+import type { CompletedPart } from '@aws-sdk/client-s3';
 import { startS3 } from '../test/engines/s3.ts';
 import type { Report } from './run.ts';
 import type { StoreBench } from './stores/bench.ts';
 import { storeBench } from './stores/bench.ts';
+
+/** What the store uploads at once unless it is told otherwise. */
+const PART_BYTES = 8 << 20;
 
 export const run = (report: Report) => storeBench({ name: 's3', start }, report);
 
@@ -16,6 +20,18 @@ async function start(): Promise<StoreBench> {
     store: (folder) => ({ s3: { ...config, prefix: folder } }),
     put: async (file, content) => {
       await client.putObject({ Bucket: bucket, Key: `bare/${file}`, Body: content });
+    },
+    putInSteps: async (file, content) => {
+      const at = { Bucket: bucket, Key: `bare/${file}` };
+      const { UploadId } = await client.createMultipartUpload(at);
+      const parts: CompletedPart[] = [];
+      for (let start = 0; start < content.length; start += PART_BYTES) {
+        const PartNumber = parts.length + 1;
+        const Body = content.subarray(start, start + PART_BYTES);
+        const { ETag = '' } = await client.uploadPart({ ...at, UploadId, PartNumber, Body });
+        parts.push({ PartNumber, ETag });
+      }
+      await client.completeMultipartUpload({ ...at, UploadId, MultipartUpload: { Parts: parts } });
     },
     close: async () => {
       client.destroy();

@@ -30,6 +30,8 @@ export interface StoreBench {
   store(folder: string): object;
   /** Uploads one file, as large as `content`, and settles when the store has it whole. */
   put(file: string, content: Buffer): Promise<void>;
+  /** The same bytes in the steps by which our store has to upload them, where those are others. */
+  readonly putInSteps?: (file: string, content: Buffer) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -67,16 +69,19 @@ export async function storeBench({ name, start }: StoreBenchOptions, report: Rep
   const ratios: Record<string, number> = {};
   const figures: Record<string, number> = { file_mb: round(content.length / 1e6, 1) };
   for (const lanes of LANES) {
-    const rates: { ours: number; bare: number }[] = [];
+    const rates: { ours: number; bare: number; steps?: number }[] = [];
     for (let turn = 1; turn <= ROUNDS; turn++) {
       const folder = `${lanes}-${turn}`;
-      const bare = await putLanes(bench, folder, content, lanes);
+      const bare = await putLanes(bench.put, `put-${folder}`, content, lanes);
       const ours = await loadLanes(bench, log, folder, directory, lanes);
-      rates.push({ ours, bare });
+      const steps = bench.putInSteps && (await putLanes(bench.putInSteps, `steps-${folder}`, content, lanes));
+      rates.push({ ours, bare, ...(steps === undefined ? {} : { steps }) });
       report(`${lanes} at once, round ${turn} of ${ROUNDS}: ${(ours / bare).toFixed(2)}`);
     }
     const suffix = lanes === 1 ? '' : `_${lanes}`;
     ratios[`load_vs_put${suffix}`] = round(median(rates.map(({ ours, bare }) => ours / bare)), 3);
+    const stepped = rates.flatMap(({ ours, steps }) => (steps === undefined ? [] : [ours / steps]));
+    if (stepped.length > 0) ratios[`load_vs_steps${suffix}`] = round(median(stepped), 3);
     const mbPerRecord = content.length / FILE_RECORDS / 1e6;
     figures[`load${suffix}_mb_per_s`] = round(median(rates.map(({ ours }) => ours)) * mbPerRecord, 1);
     figures[`put${suffix}_mb_per_s`] = round(median(rates.map(({ bare }) => bare)) * mbPerRecord, 1);
@@ -103,10 +108,10 @@ async function contentOfAFile(log: Log): Promise<Buffer> {
 }
 
 /** Records a second that bare uploads reach. */
-async function putLanes(bench: StoreBench, folder: string, content: Buffer, lanes: number): Promise<number> {
+async function putLanes(put: StoreBench['put'], folder: string, content: Buffer, lanes: number): Promise<number> {
   const start = performance.now();
   const lane = async (index: number) => {
-    for (let file = 0; file < FILES_A_PARTITION; file++) await bench.put(`put-${folder}/${index}-${file}`, content);
+    for (let file = 0; file < FILES_A_PARTITION; file++) await put(`${folder}/${index}-${file}`, content);
   };
   await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)));
   return (FILE_RECORDS * FILES_A_PARTITION * lanes) / ((performance.now() - start) / 1_000);
