@@ -103,7 +103,7 @@ export const filesErrors = defineErrors({
   },
   FILES_HDFS_REFUSED: {
     decision: 'stop',
-    help: 'HDFS refuses the request itself: check the path for names that it forbids, and the version of HDFS or of the gateway.',
+    help: 'HDFS refuses the request itself, as the message says: check the path for names that it forbids, "replication" and "blockSize", and the version of HDFS or of the gateway.',
   },
   FILES_S3_NO_BUCKET: {
     decision: 'stop',

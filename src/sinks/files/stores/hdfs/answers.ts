@@ -65,6 +65,7 @@ const MEANINGS = new Map<string, keyof typeof filesErrors>(
     QuotaExceededException: 'FILES_HDFS_QUOTA',
     InvalidPathException: 'FILES_HDFS_REFUSED',
     IllegalArgumentException: 'FILES_HDFS_REFUSED',
+    HadoopIllegalArgumentException: 'FILES_HDFS_REFUSED',
     UnsupportedOperationException: 'FILES_HDFS_REFUSED',
     PathIsNotDirectoryException: 'FILES_HDFS_REFUSED',
     ParentNotDirectoryException: 'FILES_HDFS_REFUSED',
@@ -72,8 +73,12 @@ const MEANINGS = new Map<string, keyof typeof filesErrors>(
   } as const),
 );
 
-/** How HDFS says that no DataNode takes a block, in the message of a plain IOException. */
-const NO_DATANODE = /could only be written to 0 of the|Failed to find datanode|could only be replicated to 0 nodes/;
+/** How HDFS says that no DataNode takes or has a block, in the message of a plain IOException. */
+const NO_DATANODE =
+  /could only be written to 0 of the|Failed to find datanode|could only be replicated to 0 nodes|No active and not excluded nodes contain this block/;
+
+/** How it says that it will never make such files, likewise. */
+const NEVER = /^(Requested replication factor|Specified block size)/;
 
 /** The error that a user meets; `what` is what was tried. */
 export function codedError(what: string, error: RemoteException): MillraceError {
@@ -82,6 +87,7 @@ export function codedError(what: string, error: RemoteException): MillraceError 
   if (error.isSafeMode) return filesErrors.FILES_HDFS_SAFE_MODE(message, { cause: error });
   if (error.isStandby) return filesErrors.FILES_HDFS_STANDBY(message, { cause: error });
   if (NO_DATANODE.test(error.message)) return filesErrors.FILES_HDFS_NO_DATANODE(message, { cause: error });
+  if (NEVER.test(error.message)) return filesErrors.FILES_HDFS_REFUSED(message, { cause: error });
   const code = MEANINGS.get(error.exception) ?? 'FILES_STORE_UNAVAILABLE';
   return filesErrors[code](message, { cause: error });
 }
