@@ -54,6 +54,15 @@ test('files that may hold a record twice break the promise of exactly once, and 
   assert.deepEqual(pathsOf('exactly-once'), ['connectors.plain.files.guarantee']);
 });
 
+test('a data stream, which forgets ids as it rolls over, breaks the promise of exactly once, and no other', () => {
+  const search = '{ elasticsearch: { nodes: ["http://es:9200"] }, index: events, dataStream: true }';
+  const pathsOf = (policy: PolicyName) =>
+    load(`policy: ${policy}`, KAFKA, `connectors: { stream: { search: ${search} } }`).faults.map(({ path }) => path);
+  assert.deepEqual(pathsOf('steady'), []);
+  assert.deepEqual(pathsOf('durable'), []);
+  assert.deepEqual(pathsOf('exactly-once'), ['connectors.stream.search.dataStream']);
+});
+
 test('with three copies a strict policy wants two in sync, unless told otherwise', () => {
   const topics = (config: string) => `topics: { a: { types: [a], replication: 3${config} } }`;
   const settingsOf = (policy: PolicyName, config = '') =>
