@@ -105,15 +105,16 @@ export function searchConfigFor(
   };
 }
 
-/** All documents of the indices, as they were stored. */
+/** All documents of the indices, or those that a query finds, as they were stored. */
 export async function documentsOf(
   node: SearchNode,
   pattern: string,
+  question: object = { match_all: {} },
 ): Promise<readonly { readonly _id: string; readonly _index: string; readonly _source: Record<string, unknown> }[]> {
   const query = 'ignore_unavailable=true&allow_no_indices=true';
   await node.ask('POST', `/${pattern}/_refresh?${query}`);
   const found = await until('the indices answer', () =>
-    node.ask('POST', `/${pattern}/_search?${query}`, { size: 10_000 }).catch((error: Error) => {
+    node.ask('POST', `/${pattern}/_search?${query}`, { size: 10_000, query: question }).catch((error: Error) => {
       // An index that is just being made does not.
       if (!error.message.includes(': 503 ')) throw error;
       return undefined;
