@@ -97,6 +97,10 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'Set "user" to one that may write below the path, or give a token or password if HDFS asks who we are.',
   },
+  FILES_HDFS_TLS: {
+    decision: 'stop',
+    help: 'Name in "ca" a readable PEM file with the authority that signed the certificate, and in "namenodes" the host that the certificate is for.',
+  },
   FILES_HDFS_REDIRECT: {
     decision: 'stop',
     help: 'The NameNode sends data to a host that "redirectHosts" does not name, or from https to http. Add the host if it is one of yours.',

@@ -1,3 +1,4 @@
+import { isUntrusted } from '../../../support/certificates.ts';
 import { MillraceError, messageOf } from '../../../support/errors.ts';
 import { postgresErrors } from './errors.ts';
 
@@ -24,9 +25,6 @@ const MEANINGS: Readonly<Record<string, Exclude<keyof typeof postgresErrors, `EV
 
 /** Classes of codes that are about the values of a statement: data, constraints, limits, exceptions of triggers. */
 const ABOUT_VALUES = ['22', '23', '54', 'P0'];
-
-/** Codes of Node's for certificates that are not trusted. */
-const CERTIFICATE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY)_)/;
 
 /** What the client says, without a code, of a server that talks no TLS. */
 const NO_TLS = 'The server does not support SSL connections';
@@ -63,9 +61,8 @@ export function withCode(error: unknown): unknown {
     const words = isAboutValues(error) ? 'values are refused' : messageOf(error);
     return postgresErrors[code](`PostgreSQL says ${state}: ${words}`, cause);
   }
-  const { code } = error as { readonly code?: unknown };
   const message = messageOf(error);
-  if (message === NO_TLS || (typeof code === 'string' && CERTIFICATE.test(code))) {
+  if (message === NO_TLS || isUntrusted(error)) {
     return postgresErrors.POSTGRES_TLS_FAILED(`no encrypted connection: ${message}`, cause);
   }
   if (message.startsWith(PASSWORD)) {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
+import { isUntrusted } from '../../../../support/certificates.ts';
 
 /** Longest answer that is taken into memory: a page of a listing has a thousand entries of some 350 bytes. */
 const MAX_ANSWER_BYTES = 16 << 20;
@@ -35,7 +36,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
-/** The request was certainly not made: nothing listens there. */
+/** The request was certainly not made: nothing listens there, or it is not who we trust. */
 export class NotSent extends Error {
   override readonly name = 'NotSent';
 }
@@ -102,7 +103,7 @@ export class HttpClient {
       const [answer] = (await once(sent, 'response')) as [IncomingMessage];
       return answer;
     } catch (error) {
-      throw isRefused(error) ? new NotSent((error as Error).message, { cause: error }) : error;
+      throw isRefused(error) || isUntrusted(error) ? new NotSent((error as Error).message, { cause: error }) : error;
     }
   }
 }

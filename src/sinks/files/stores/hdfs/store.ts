@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { crc32 } from 'node:zlib';
+import { messageOf } from '../../../../support/errors.ts';
 import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
@@ -32,7 +34,17 @@ export interface HdfsRequests
 }
 
 async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
-  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readFile(ca, 'utf8') });
+  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readAuthorities(ca) });
+}
+
+async function readAuthorities(file: string): Promise<string> {
+  try {
+    const ca = await readFile(file, 'utf8');
+    createSecureContext({ ca });
+    return ca;
+  } catch (error) {
+    throw filesErrors.FILES_HDFS_TLS(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * https://hadoop.apache.org/docs/r3.5.0/hadoop-project-dist/hadoop-hdfs/WebHDFS.html
  */
+import { isUntrusted } from '../../../../support/certificates.ts';
 import { MillraceError, messageOf } from '../../../../support/errors.ts';
 import { filesErrors } from '../../errors.ts';
 import { codedError, RemoteException, remoteException } from './answers.ts';
@@ -387,5 +388,8 @@ function coded(what: string, error: unknown, signal: AbortSignal): unknown {
   if (error instanceof MillraceError) return error;
   if (error instanceof RemoteException) return codedError(what, error);
   if (signal.aborted) return signal.reason;
+  if (isUntrusted(error) || isUntrusted((error as Error).cause ?? {})) {
+    return filesErrors.FILES_HDFS_TLS(`${what}: ${messageOf(error)}`, { cause: error });
+  }
   return filesErrors.FILES_STORE_UNAVAILABLE(`${what}: ${messageOf(error)}`, { cause: error });
 }

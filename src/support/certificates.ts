@@ -1,0 +1,8 @@
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes, and what Node itself finds wrong with one. */
+const UNTRUSTED = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY)_)/;
+
+/** Whether a connection failed because the certificate of the other side is not trusted. */
+export function isUntrusted(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && UNTRUSTED.test(code);
+}
