@@ -18,7 +18,10 @@ spark = builder.getOrCreate()
 spark.sparkContext.setLogLevel("OFF")
 answers = []
 for question in input:
-    spark.read.format(question["format"]).load(question["path"]).createOrReplaceTempView("events")
+    reader = spark.read.format(question["format"])
+    if "schema" in question:
+        reader = reader.schema(question["schema"])
+    reader.load(question["path"]).createOrReplaceTempView("events")
     answers.append([list(row) for row in spark.sql(question["query"]).collect()])
 spark.stop()
 print(json.dumps(answers, default=str))
@@ -26,8 +29,10 @@ print(json.dumps(answers, default=str))
 
 export interface SparkQuestion {
   readonly format: 'json' | 'parquet';
-  /** The root of the files. */
+  /** The root of the files: a folder, or the address of one, such as `hdfs://…`. */
   readonly path: string;
+  /** The columns; what is in the files decides if left out. */
+  readonly schema?: string;
   /** The files are the table `events`. */
   readonly query: string;
 }
