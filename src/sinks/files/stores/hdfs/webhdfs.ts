@@ -42,13 +42,6 @@ export interface FileStatus {
   readonly fileId: string;
 }
 
-export interface ContentSummary {
-  readonly directories: number;
-  readonly files: number;
-  /** Bytes of all files, without their copies. */
-  readonly length: number;
-}
-
 /** What an operation may do when its answer is lost: be asked again, or not. */
 type Repeat = 'harmless' | 'unknown';
 
@@ -143,20 +136,6 @@ export class WebHdfs {
     return this.#askBoolean({ method: 'DELETE', op: 'DELETE', path, parameters, repeat: 'unknown' }, signal);
   }
 
-  /** Appends files of one folder to the first of it, of which they then are part: in one step, without copying. */
-  async concat(target: string, sources: readonly string[], signal: AbortSignal): Promise<void> {
-    const parameters = { sources: sources.join(',') };
-    await this.#ask({ method: 'POST', op: 'CONCAT', path: target, parameters, repeat: 'unknown' }, signal);
-  }
-
-  async contentSummary(path: string, signal: AbortSignal): Promise<ContentSummary> {
-    const operation = { method: 'GET', op: 'GETCONTENTSUMMARY', path, repeat: 'harmless' } as const;
-    const { ContentSummary: summary } = await this.#askJson<{
-      ContentSummary: { directoryCount: number; fileCount: number; length: number };
-    }>(operation, signal);
-    return { directories: summary.directoryCount, files: summary.fileCount, length: summary.length };
-  }
-
   /** `/user/NAME`: who HDFS takes us for. */
   async homeDirectory(signal: AbortSignal): Promise<string> {
     const operation = { method: 'GET', op: 'GETHOMEDIRECTORY', path: '/', repeat: 'harmless' } as const;
@@ -172,14 +151,7 @@ export class WebHdfs {
     // The first step changes nothing.
     const operation = { method: 'PUT', op: 'CREATE', path, parameters, repeat: 'harmless' } as const;
     const request = await this.#redirected(operation, signal);
-    return new Writing(`create ${path}`, this.#http.upload(request), CREATED);
-  }
-
-  /** Begins to append to a file. Neither atomic nor to be repeated: an append that was cut leaves its bytes. */
-  async append(path: string, signal: AbortSignal): Promise<Writing> {
-    const operation = { method: 'POST', op: 'APPEND', path, repeat: 'harmless' } as const;
-    const request = await this.#redirected(operation, signal);
-    return new Writing(`append to ${path}`, this.#http.upload(request), 200);
+    return new Writing(`create ${path}`, this.#http.upload(request));
   }
 
   /** The bytes of a file. */
@@ -305,12 +277,10 @@ export class WebHdfs {
 export class Writing {
   readonly #what: string;
   readonly #upload: Upload;
-  readonly #expected: number;
 
-  constructor(what: string, upload: Upload, expected: number) {
+  constructor(what: string, upload: Upload) {
     this.#what = what;
     this.#upload = upload;
-    this.#expected = expected;
   }
 
   /** Throws if HDFS has refused the file already, or the upload has failed. */
@@ -336,7 +306,7 @@ export class Writing {
     this.throwIfEnded(signal);
     try {
       const answer = await this.#upload.end(signal);
-      if (answer.status !== this.#expected) throw remoteException(answer);
+      if (answer.status !== CREATED) throw remoteException(answer);
     } catch (error) {
       throw coded(this.#what, error, signal);
     }
