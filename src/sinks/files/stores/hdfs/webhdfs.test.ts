@@ -77,7 +77,13 @@ test('a NameNode that does not run is passed over, and none that does is named',
     'done',
   );
   await assert.rejects(clientOf(t, [nowhere]).status('/f', t.signal), { code: 'FILES_STORE_UNAVAILABLE' });
-  await assert.rejects(clientOf(t, [await serve(t, standby)]).status('/f', t.signal), { code: 'FILES_HDFS_STANDBY' });
+  for (const nodes of [
+    [await serve(t, standby)],
+    [await serve(t, standby), nowhere],
+    [nowhere, await serve(t, standby)],
+  ]) {
+    await assert.rejects(clientOf(t, nodes).status('/f', t.signal), { code: 'FILES_HDFS_STANDBY' });
+  }
 });
 
 test('a rename whose answer is lost is not asked for again', async (t) => {

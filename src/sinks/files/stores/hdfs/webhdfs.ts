@@ -213,6 +213,7 @@ export class WebHdfs {
   ): Promise<{ readonly answer: HttpAnswer; readonly node: URL }> {
     const what = describe(operation);
     const first = this.#active;
+    let standby: RemoteException | undefined;
     for (let tried = 1; ; tried++) {
       signal.throwIfAborted();
       // Counted from where this operation began: others that fail over at the same time must not make it skip one.
@@ -230,8 +231,11 @@ export class WebHdfs {
         this.#active = at;
         return { answer, node };
       } catch (error) {
-        const isElsewhere = error instanceof RemoteException ? error.isStandby : isRepeatable(error, operation.repeat);
-        if (!isElsewhere || tried === this.#nodes.length) throw coded(what, error, signal);
+        const isStandby = error instanceof RemoteException && error.isStandby;
+        if (isStandby) standby ??= error;
+        if (!isStandby && !isRepeatable(error, operation.repeat)) throw coded(what, error, signal);
+        // One that is gone says less than one that waits to be made the active one.
+        if (tried === this.#nodes.length) throw coded(what, signal.aborted ? error : (standby ?? error), signal);
       }
     }
   }
@@ -345,7 +349,7 @@ function matches(pattern: string, host: string): boolean {
 }
 
 function isRepeatable(error: unknown, repeat: Repeat): boolean {
-  if (error instanceof MillraceError) return false;
+  if (error instanceof MillraceError || error instanceof RemoteException) return false;
   return error instanceof NotSent || repeat === 'harmless';
 }
 
