@@ -1,11 +1,11 @@
 /** Real HDFS on this machine, a NameNode and DataNodes, from Maven packages: no container, no installation. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { until } from '../support/until.ts';
+import { dataNodeWords, fileSystemOf, NAMENODE_IDS, planOf, prepare } from './hdfs-site.ts';
 import type { JarSet, Progress } from './maven.ts';
 import { fetchJars, toStandardError } from './maven.ts';
-import { freePorts } from './ports.ts';
 import { runJob, ServerProcess } from './server-process.ts';
 
 const HADOOP: JarSet = {
@@ -21,17 +21,14 @@ const NAMENODE = 'org.apache.hadoop.hdfs.server.namenode.NameNode';
 const DATANODE = 'org.apache.hadoop.hdfs.server.datanode.DataNode';
 const SHELL = 'org.apache.hadoop.fs.FsShell';
 const ADMIN = 'org.apache.hadoop.hdfs.tools.DFSAdmin';
+const HA_ADMIN = 'org.apache.hadoop.hdfs.tools.DFSHAAdmin';
 
 /** Small and quick to start; 64 MiB are enough for thousands of files. */
 const JAVA = ['-Xmx64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.net.preferIPv4Stack=true'];
 /** With the compiler that throughput needs. */
 const JAVA_FAST = ['-Xmx256m', '-XX:+UseSerialGC', '-Djava.net.preferIPv4Stack=true'];
 
-/** The web server of every role wants its folder, which the plain jars lack. */
-const WEB_FOLDERS = ['hdfs', 'datanode', 'journal', 'secondary', 'static'];
-
-const NAMENODE_PORTS = 2;
-const DATANODE_PORTS = 3;
+const RPC_UP = /NameNode RPC up at/;
 const JOB_MS = 60_000;
 const WRITABLE_MS = 60_000;
 const LOOK_MS = 100;
@@ -40,6 +37,8 @@ const HADOOP_USER = 'millrace';
 export interface HdfsOptions {
   /** Default 1. */
   readonly dataNodes?: number;
+  /** Two NameNodes, of which the second one stands by. */
+  readonly pair?: boolean;
   /** Copies of a block. Default 1. */
   readonly replication?: number;
   /** Keeps the data and the ports for a later start with the same options; else both end with the servers. */
@@ -65,13 +64,17 @@ export interface Hdfs {
   /** Who owns the file system. */
   readonly user: string;
   readonly nameNode: ServerProcess;
+  /** The second NameNode of a pair. */
+  readonly standby: { readonly url: string; readonly nameNode: ServerProcess } | undefined;
   readonly dataNodes: readonly ServerProcess[];
-  /** Resolves when a file could be written: safe mode is over, and a DataNode is there. */
+  /** Resolves when a file could be written: of each NameNode safe mode is over, and it knows of a DataNode. */
   writable(): Promise<void>;
   /** Hadoop's own client, from a process of its own: `shell('-cat', '/events/x')`. Resolves to its output. */
   shell(...words: string[]): Promise<string>;
   /** `hdfs dfsadmin`. */
   admin(...words: string[]): Promise<string>;
+  /** `hdfs haadmin`, for a pair of NameNodes: nn1, which is active at the start, and nn2. */
+  haAdmin(...words: string[]): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -87,7 +90,8 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
     if (!options.directory) rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const plan = await planOf(directory, count, options.port);
+    const { pair = false, port } = options;
+    const plan = await planOf(directory, { dataNodes: count, pair, port });
     const [classpath, java] = [prepare(directory, home, plan, options), options.throughput ? JAVA_FAST : JAVA];
     const words = (main: string, ...rest: string[]) => [...java, '-cp', classpath, main, ...rest];
     const run = (main: string, ...rest: string[]) =>
@@ -102,8 +106,15 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
         ready,
       });
     };
-    if (!existsSync(path.join(directory, 'name', 'current'))) await run(NAMENODE, '-format', '-nonInteractive');
-    const nameNode = server('NameNode', NAMENODE, /NameNode RPC up at/);
+    const nameNodeWords = (index: 0 | 1) => (pair ? [`-Ddfs.ha.namenode.id=${NAMENODE_IDS[index]}`] : []);
+    if (!existsSync(path.join(directory, 'name', 'current'))) {
+      await run(NAMENODE, ...nameNodeWords(0), '-format', '-nonInteractive');
+    }
+    const nameNode = server('NameNode', NAMENODE, RPC_UP, ...nameNodeWords(0));
+    const standby = plan.standby && {
+      url: `http://127.0.0.1:${plan.standby.http}`,
+      nameNode: server('NameNode 2', NAMENODE, RPC_UP, ...nameNodeWords(1)),
+    };
     const dataNodes = plan.dataNodes.map((ports, index) =>
       server(
         `DataNode ${index + 1}`,
@@ -113,23 +124,36 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
       ),
     );
     const url = `http://127.0.0.1:${plan.http}`;
-    const all = [nameNode, ...dataNodes];
+    const allWritable = async () => {
+      await Promise.all([url, ...(standby ? [standby.url] : [])].map(writable));
+    };
+    const all = [nameNode, ...(standby ? [standby.nameNode] : []), ...dataNodes];
     try {
-      await Promise.all(all.map((one) => one.start()));
-      await writable(url);
+      if (standby) {
+        await nameNode.start();
+        if (!existsSync(path.join(directory, 'name-2', 'current'))) {
+          await run(NAMENODE, ...nameNodeWords(1), '-bootstrapStandby', '-nonInteractive');
+        }
+        await standby.nameNode.start();
+        await run(HA_ADMIN, '-transitionToActive', NAMENODE_IDS[0]);
+      }
+      await Promise.all(all.filter(({ running }) => !running).map((one) => one.start()));
+      await allWritable();
     } catch (error) {
       await Promise.all(all.map((one) => one.kill()));
       throw error;
     }
     return {
       url,
-      fileSystem: `hdfs://127.0.0.1:${plan.rpc}`,
+      fileSystem: fileSystemOf(plan),
       user: HADOOP_USER,
       nameNode,
+      standby,
       dataNodes,
-      writable: () => writable(url),
+      writable: allWritable,
       shell: (...rest) => run(SHELL, ...rest),
       admin: (...rest) => run(ADMIN, ...rest),
+      haAdmin: (...rest) => run(HA_ADMIN, ...rest),
       close: async () => {
         await Promise.all(all.map((one) => (options.directory ? one.stop() : one.kill())));
         removeIfOurs();
@@ -139,87 +163,6 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
     removeIfOurs();
     throw error;
   }
-}
-
-interface DataNodePorts {
-  readonly data: number;
-  readonly http: number;
-  readonly ipc: number;
-}
-
-interface Plan {
-  readonly http: number;
-  readonly rpc: number;
-  readonly dataNodes: readonly DataNodePorts[];
-}
-
-/** The ports, the same each time where the directory is kept. */
-async function planOf(directory: string, count: number, port: number | undefined): Promise<Plan> {
-  const file = path.join(directory, 'plan.json');
-  if (existsSync(file)) {
-    const kept = JSON.parse(readFileSync(file, 'utf8')) as Plan;
-    if (kept.dataNodes.length !== count) {
-      throw new Error(`${directory} holds ${kept.dataNodes.length} DataNodes, not ${count}`);
-    }
-    return { ...kept, http: port ?? kept.http };
-  }
-  const [http = 0, rpc = 0, ...free] = await freePorts(NAMENODE_PORTS + count * DATANODE_PORTS);
-  const dataNodes = Array.from({ length: count }, (_, index) => {
-    const [data = 0, own = 0, ipc = 0] = free.slice(index * DATANODE_PORTS);
-    return { data, http: own, ipc };
-  });
-  const plan: Plan = { http: port ?? http, rpc, dataNodes };
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(file, JSON.stringify(plan));
-  return plan;
-}
-
-/** Writes the configuration; resolves to the class path. */
-function prepare(directory: string, home: string, plan: Plan, options: HdfsOptions): string {
-  const [conf, web] = [path.join(directory, 'conf'), path.join(directory, 'web')];
-  mkdirSync(conf, { recursive: true });
-  for (const folder of WEB_FOLDERS) mkdirSync(path.join(web, 'webapps', folder), { recursive: true });
-  writeFileSync(
-    path.join(conf, 'core-site.xml'),
-    toXml({
-      'fs.defaultFS': `hdfs://127.0.0.1:${plan.rpc}`,
-      'hadoop.tmp.dir': path.join(directory, 'tmp'),
-    }),
-  );
-  writeFileSync(
-    path.join(conf, 'hdfs-site.xml'),
-    toXml({
-      'dfs.replication': String(options.replication ?? 1),
-      'dfs.namenode.name.dir': path.join(directory, 'name'),
-      'dfs.namenode.http-address': `127.0.0.1:${plan.http}`,
-      'dfs.datanode.hostname': '127.0.0.1',
-      'dfs.namenode.safemode.extension': '0',
-      'dfs.heartbeat.interval': '1',
-      // A DataNode that was killed is called dead after 16 s, not ten minutes.
-      'dfs.namenode.heartbeat.recheck-interval': '3000',
-      'dfs.blockreport.initialDelay': '0',
-      // The machine's own disk may be nearly full: what is left is not ours to judge.
-      'dfs.namenode.resource.du.reserved': '1048576',
-      ...options.properties,
-    }),
-  );
-  writeFileSync(
-    path.join(conf, 'log4j.properties'),
-    'log4j.rootLogger=INFO,out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n' +
-      'log4j.appender.out.layout=org.apache.log4j.PatternLayout\n' +
-      'log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\nlog4j.appender.out.target=System.err\n',
-  );
-  return [conf, web, path.join(home, 'lib', '*')].join(path.delimiter);
-}
-
-function dataNodeWords(blocks: string, ports: DataNodePorts): string[] {
-  return [
-    // A disk in memory would else be one for hints only (RAM_DISK).
-    `-Ddfs.datanode.data.dir=[DISK]${blocks}`,
-    `-Ddfs.datanode.address=127.0.0.1:${ports.data}`,
-    `-Ddfs.datanode.http.address=127.0.0.1:${ports.http}`,
-    `-Ddfs.datanode.ipc.address=127.0.0.1:${ports.ipc}`,
-  ];
 }
 
 /** Asks until a file could be written. */
@@ -239,11 +182,4 @@ async function writable(url: string): Promise<void> {
     }
   };
   await until('HDFS can be written', isWritable, WRITABLE_MS, LOOK_MS);
-}
-
-function toXml(properties: Readonly<Record<string, string>>): string {
-  const all = Object.entries(properties).map(
-    ([name, value]) => `<property><name>${name}</name><value>${value}</value></property>\n`,
-  );
-  return `<configuration>\n${all.join('')}</configuration>\n`;
 }

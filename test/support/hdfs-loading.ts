@@ -1,6 +1,8 @@
 import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { Connector, groupOf } from '../../src/loader/connector.ts';
 import type { EmbeddedLog } from '../../src/log/embedded/open.ts';
+import type { Producer } from '../../src/log/log.ts';
 import { readBack } from '../../src/sinks/files/read-files.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import type { HdfsStoreConfig } from '../../src/sinks/files/stores/hdfs/config.ts';
@@ -16,17 +18,22 @@ const CONNECTOR = 'hdfs';
 const TOPIC = 'select-color';
 const LOADER = { retryInitial: 20, retryMax: 200, queueBytes: 1 << 20, stallTimeout: 600_000, stopTimeout: 10_000 };
 const LONG_MS = 90_000;
+const FEW = 10;
+const SEND_EVERY_MS = 50;
 
 /** A connector that loads an embedded log into HDFS, and who counts from outside. */
 export class HdfsLoading {
   readonly #log: EmbeddedLog;
   readonly #config: HdfsStoreConfig;
   readonly #connector: Connector;
+  readonly #producer: Producer;
   #sent = 0;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(log: EmbeddedLog, config: HdfsStoreConfig) {
     this.#log = log;
     this.#config = config;
+    this.#producer = log.producer();
     this.#connector = new Connector({
       ...{ name: CONNECTOR, topics: [TOPIC], log, config: LOADER, clock: systemClock, logger: silentLogger },
       createSink: (deadLetters) =>
@@ -49,23 +56,47 @@ export class HdfsLoading {
     }
     const loading = new HdfsLoading(log, config);
     loading.#connector.start();
-    t.after(() => loading.#connector.stop());
+    t.after(async () => {
+      await loading.#connector.stop();
+      await loading.#producer.close();
+    });
     return loading;
   }
 
   /** Appends so many events to the log. */
   async send(count: number): Promise<void> {
-    const records = Array.from({ length: count }, (_, i) => recordAt(this.#sent + i));
-    const producer = this.#log.producer();
-    await producer.send({ topic: TOPIC, partition: 0 }, records);
-    await producer.close();
+    const first = this.#sent;
     this.#sent += count;
+    const records = Array.from({ length: count }, (_, i) => recordAt(first + i));
+    // A producer has one batch of a partition on its way.
+    this.#last = this.#last.then(async () => {
+      await this.#producer.send({ topic: TOPIC, partition: 0 }, records);
+    });
+    await this.#last;
   }
 
-  /** Sends some, and waits until all that was ever sent is loaded. */
+  /** Sends a few all the while, until it is stopped. */
+  sendOn(): { stop(): Promise<void> } {
+    const over = new AbortController();
+    const sending = (async () => {
+      while (!over.signal.aborted) {
+        await this.send(FEW);
+        await setTimeout(SEND_EVERY_MS);
+      }
+    })();
+    return {
+      stop: () => {
+        over.abort();
+        return sending;
+      },
+    };
+  }
+
+  /** Sends some, and waits until all that had been sent by then is loaded. */
   async progress(): Promise<void> {
-    await this.send(10);
-    const isLoaded = async () => (await this.#log.admin.committed(groupOf(CONNECTOR)))[0]?.offset === this.#sent;
+    await this.send(FEW);
+    const end = this.#sent;
+    const isLoaded = async () => ((await this.#log.admin.committed(groupOf(CONNECTOR)))[0]?.offset ?? 0) >= end;
     await until('all is loaded', isLoaded, LONG_MS).catch((error: Error) => {
       throw new Error(`${error.message}: ${JSON.stringify(this.#connector.snapshot)}`);
     });
@@ -73,7 +104,7 @@ export class HdfsLoading {
 
   /** Sends some, and waits until the connector has met this error, and what it does about it. */
   async meets(code: string, state: 'RUNNING' | 'RESTARTING' | 'FAILED'): Promise<string> {
-    await this.send(10);
+    await this.send(FEW);
     const { lastError } = await until(
       `it meets ${code}`,
       () => {

@@ -1,0 +1,32 @@
+/** Loading into a real pair of NameNodes that change places. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { hdfsStoreConfigFor } from '../engines/hdfs-config.ts';
+import { hdfsOrSkip } from '../engines/hdfs-test.ts';
+import { HdfsLoading } from '../support/hdfs-loading.ts';
+
+test('loading goes on when the NameNodes change places, in order and by a kill', async (t) => {
+  const hdfs = await hdfsOrSkip(t, { pair: true });
+  if (!hdfs?.standby) return;
+  const config = hdfsStoreConfigFor(hdfs, { namenodes: [hdfs.url, hdfs.standby.url] });
+  const loading = await HdfsLoading.start(t, config);
+  await loading.progress();
+
+  const others = loading.sendOn();
+  await hdfs.haAdmin('-failover', 'nn1', 'nn2');
+  await loading.progress();
+
+  await hdfs.standby.nameNode.kill();
+  await loading.meets('FILES_HDFS_STANDBY', 'RUNNING');
+  await hdfs.haAdmin('-transitionToActive', '--forceactive', 'nn1');
+  await loading.progress();
+
+  // Who comes back stands by, and is passed over.
+  await hdfs.standby.nameNode.start();
+  await hdfs.writable();
+  await hdfs.haAdmin('-failover', 'nn1', 'nn2');
+  await loading.progress();
+  await others.stop();
+  await loading.progress();
+  assert.deepEqual(await loading.copies(t.signal), { lost: 0, doubled: 0 });
+});
