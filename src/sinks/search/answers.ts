@@ -32,6 +32,11 @@ const REASON_CHARACTERS = 300;
 /** What lies with the index, not with the event, though the store says 400 or 403 for each item. */
 const BLOCKED: ReadonlySet<string> = new Set(['cluster_block_exception', 'index_closed_exception']);
 
+/** The same of an index that can't be made (the cluster has all shards that it may have), or wants more than a document. */
+const UNUSABLE: ReadonlySet<string> = new Set(['validation_exception', 'routing_missing_exception']);
+/** Of the same kind under a type that stores also give to faults of an event. */
+const UNUSABLE_REASON = /^(pipeline with id \[|no write index is defined for alias \[)/;
+
 /** One item of a `_bulk` answer. */
 export function outcomeOf(status: number, error: StoreError = {}): Outcome {
   const type = error.type ?? '';
@@ -39,6 +44,9 @@ export function outcomeOf(status: number, error: StoreError = {}): Outcome {
   if (status === 409) return { kind: 'present', index: error.index };
   const said = `the store answered ${status}: ${reasonOf(error)}`;
   if (BLOCKED.has(type)) return { kind: 'again', error: searchErrors.SEARCH_BLOCKED(said) };
+  if (UNUSABLE.has(type) || (type === 'illegal_argument_exception' && UNUSABLE_REASON.test(error.reason ?? ''))) {
+    return { kind: 'again', error: searchErrors.SEARCH_INDEX_UNUSABLE(said) };
+  }
   if (status === 429 || status >= 500) return { kind: 'again', error: searchErrors.SEARCH_OVERLOADED(said) };
   if (status === 401) return { kind: 'stop', error: searchErrors.SEARCH_UNAUTHORIZED(said) };
   if (status === 403) return { kind: 'stop', error: searchErrors.SEARCH_FORBIDDEN(said) };

@@ -252,6 +252,8 @@ for (const [type, status, code] of [
   ['security_exception', 403, 'SEARCH_FORBIDDEN'],
   ['cluster_block_exception', 403, 'SEARCH_BLOCKED'],
   ['index_closed_exception', 400, 'SEARCH_BLOCKED'],
+  ['validation_exception', 400, 'SEARCH_INDEX_UNUSABLE'],
+  ['routing_missing_exception', 400, 'SEARCH_INDEX_UNUSABLE'],
 ] as const) {
   test(`an item with ${type} lies with the index, and is no dead letter`, async (t) => {
     const { fake, deadLetters, store } = await setUp(t);

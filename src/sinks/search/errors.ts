@@ -13,6 +13,10 @@ export const searchErrors = defineErrors({
     decision: 'retry',
     help: 'Free disk space for the store, or lift the block from its indices or open them; loading then goes on by itself.',
   },
+  SEARCH_INDEX_UNUSABLE: {
+    decision: 'retry',
+    help: 'The store takes no event at all into this index. Mend what its reason names: a limit of shards, a pipeline, an alias or a routing; loading then goes on by itself.',
+  },
   SEARCH_ANSWER_WRONG: {
     decision: 'retry',
     help: 'Something between here and the store changes its answers or requests; look at the proxies on the way.',

@@ -5,8 +5,8 @@ import type { PartitionWriter, Sink, SinkContext } from '../sink.ts';
 import { SearchClient } from './client.ts';
 import type { SearchConfig } from './config.ts';
 import { clusterOf } from './config.ts';
-import { IndexNames } from './index-name.ts';
-import { recognize, warnOfWeakIndices } from './store.ts';
+import { hasTime, IndexNames } from './index-name.ts';
+import { recognize, warnOfAlias, warnOfWeakIndices } from './store.ts';
 import { installTemplate } from './template.ts';
 import { SearchWriter } from './writer.ts';
 
@@ -32,6 +32,7 @@ export class SearchSink implements Sink {
       const store = await recognize(client, cluster, logger, signal);
       await installTemplate(client, this.#config, this.#names.all, store, logger, signal);
       await warnOfWeakIndices(client, this.#names.all, logger, signal);
+      if (!hasTime(this.#config.index)) await warnOfAlias(client, this.#config.index, logger, signal);
     } catch (error) {
       client.close();
       throw error;

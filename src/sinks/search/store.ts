@@ -83,3 +83,15 @@ export async function warnOfWeakIndices(
     'index.translog.durability of these indices is "async": a power cut takes what they acknowledged last',
   );
 }
+
+/** An alias finds copies only in the index that it writes to, which others may turn over. */
+export async function warnOfAlias(
+  client: SearchClient,
+  index: string,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { status } = await client.ask({ method: 'GET', path: `/_alias/${index}`, signal });
+  if (status !== 200) return;
+  logger.warn({ alias: index }, 'the index is an alias: once it writes to another index, copies of events are stored');
+}
