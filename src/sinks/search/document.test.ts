@@ -39,6 +39,28 @@ test('an event comes back as it was, whatever its fields are called', () => {
   );
 });
 
+test('an event stands on one line and comes back as it was, however its text is laid out', () => {
+  const times = { receivedAt: '2026-11-22T12:00:00.000Z', sentTimestamp: '2026-11-22T11:59:59.000Z' };
+  fc.assert(
+    fc.property(
+      fc.dictionary(
+        fc.string().filter((name) => name !== '__proto__'),
+        fc.jsonValue(),
+      ),
+      fc.constantFrom(undefined, ' ', '\n', '\r\n\t'),
+      fc.constantFrom('@timestamp', '_millrace', 'page'),
+      (own, space, name) => {
+        const event = JSON.parse(JSON.stringify({ ...own, [name]: 1, id: 'a', type: 't', ...times })) as object;
+        const value = Buffer.from(`${space ?? ''}${JSON.stringify(event, undefined, space)}${space ?? ''}`);
+        const document = toDocument({ offset: 7, timestamp: 1_000, value }, 'topic-1+0');
+        if (isRefusal(document)) throw new Error(document.reason);
+        assert.ok(!document.source.includes('\n'));
+        assert.deepEqual({ ...toEvent(JSON.parse(document.source) as Record<string, unknown>) }, event);
+      },
+    ),
+  );
+});
+
 test('a record without an id gets one of its place', () => {
   assert.equal(documentOf({ type: 't' }).id, 'topic-1+0+7');
 });
