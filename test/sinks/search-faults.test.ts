@@ -1,5 +1,6 @@
 /** What goes wrong in real Elasticsearch and OpenSearch, and on the way to them. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { LogRecord } from '../../src/log/log.ts';
@@ -12,8 +13,8 @@ import { systemClock } from '../../src/support/clock.ts';
 import { MillraceError } from '../../src/support/errors.ts';
 import { FaultProxy } from '../engines/proxy.ts';
 import type { SearchNode } from '../engines/search-node.ts';
-import type { SearchEngine } from '../engines/search-test.ts';
 import {
+  ALL_SEARCH_ENGINES,
   documentsOf,
   SEARCH_ENGINES,
   searchClusterOrSkip,
@@ -38,7 +39,6 @@ const WATCHED_DISK = {
   'cluster.info.update.interval': '10s',
 };
 const LOOKS_AT_DISK_MS = 60_000;
-const ENGINES = Object.entries(SEARCH_ENGINES) as [SearchEngine, { label: string }][];
 const records = (count: number, from = 0) => Array.from({ length: count }, (_, i) => recordAt(from + i));
 const allOf = ({ index, late }: SearchConfig) => new IndexNames(index, late).all;
 const today = ({ index }: SearchConfig) =>
@@ -143,6 +143,56 @@ for (const setting of ['index.blocks.write', 'index.blocks.read_only_allow_delet
   });
 }
 
+searchTest('events wait while the cluster may have no further index, and go on once it may', async (node, t) => {
+  const config = searchConfigFor(node);
+  const clock = new TestClock();
+  const { writer, deadLetters } = await openWriter(t, config, clock);
+  const setLimit = (shards: number | null) =>
+    node.ask('PUT', '/_cluster/settings', { persistent: { 'cluster.max_shards_per_node': shards } });
+  await node.ask('PUT', `/${randomUUID()}`, { settings: { 'index.number_of_replicas': 0 } });
+  await setLimit(1);
+  t.after(() => setLimit(null));
+  await writer.write(records(5), signal);
+  const flush = writer.flush(signal);
+  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
+  await setLimit(null);
+  clock.advance(WAIT_MS);
+  assert.equal((await flush).durableUpTo, 5);
+  assert.deepEqual(await idsIn(node, config), idsOf(records(5)));
+  assert.deepEqual(deadLetters.letters, []);
+});
+
+searchTest('events wait while their index wants a pipeline that is not there', async (node, t) => {
+  const config = searchConfigFor(node);
+  const clock = new TestClock();
+  const { writer, deadLetters } = await openWriter(t, config, clock);
+  await node.ask('PUT', `/${today(config)}`, { settings: { 'index.default_pipeline': 'none-such' } });
+  await writer.write(records(5), signal);
+  const flush = writer.flush(signal);
+  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
+  await node.ask('PUT', `/${today(config)}/_settings`, { 'index.default_pipeline': null });
+  clock.advance(WAIT_MS);
+  assert.equal((await flush).durableUpTo, 5);
+  assert.deepEqual(await idsIn(node, config), idsOf(records(5)));
+  assert.deepEqual(deadLetters.letters, []);
+});
+
+searchTest('an alias that nothing can be written to makes events wait', async (node, t) => {
+  const config = searchConfigFor(node, { index: `alias-${randomUUID()}` });
+  const clock = new TestClock();
+  const { writer, deadLetters } = await openWriter(t, config, clock);
+  const aliases = { [config.index]: {} };
+  for (const part of [1, 2]) await node.ask('PUT', `/part-${part}-of-${config.index}`, { aliases });
+  await writer.write(records(5), signal);
+  const flush = writer.flush(signal);
+  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
+  const add = { index: `part-1-of-${config.index}`, alias: config.index, is_write_index: true };
+  await node.ask('POST', '/_aliases', { actions: [{ add }] });
+  clock.advance(WAIT_MS);
+  assert.equal((await flush).durableUpTo, 5);
+  assert.deepEqual(deadLetters.letters, []);
+});
+
 searchTest('an index that stays blocked stops the connector with a reason, and loses nothing', async (node, t) => {
   const config = searchConfigFor(node, { retry: 300 });
   const { writer, open, deadLetters } = await openWriter(t, config);
@@ -163,7 +213,8 @@ searchTest('an index that stays blocked stops the connector with a reason, and l
   assert.deepEqual(deadLetters.letters, []);
 });
 
-for (const [engine, { label }] of ENGINES) {
+for (const engine of ALL_SEARCH_ENGINES) {
+  const { label } = SEARCH_ENGINES[engine];
   test(`${label}: a store that is out of room for requests gets all in the end`, async (t) => {
     const settings = { 'indexing_pressure.memory.limit': '100kb' };
     const node = await searchNodeOrSkip(t, engine, { settings });
@@ -292,8 +343,8 @@ for (const [engine, { label }] of ENGINES) {
     const [first, second] = nodes as [SearchNode, SearchNode, SearchNode];
     const bulk = { events: 100, bytes: 2 ** 20, requests: 4, gzip: true };
     const config = searchConfigFor(first, { bulk, replicas: 1, shards: 3, retry: 120_000, timeout: 10_000 });
-    const cluster = { ...config[engine]!, nodes: nodes.map(({ url }) => url) };
-    const { writer, deadLetters } = await openWriter(t, { ...config, [engine]: cluster });
+    const cluster = { ...config[first.name]!, nodes: nodes.map(({ url }) => url) };
+    const { writer, deadLetters } = await openWriter(t, { ...config, [first.name]: cluster });
     await writer.write(records(1_000), signal);
     await writer.flush(signal);
     await second.ask('GET', `/_cluster/health/${allOf(config)}?wait_for_status=green&timeout=30s`);
