@@ -6,25 +6,18 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { groupOf } from '../src/loader/connector.ts';
 import { openEmbeddedLog } from '../src/log/embedded/open.ts';
 import type { Log, LogRecord } from '../src/log/log.ts';
 import { createTableSink } from '../src/sinks/table/index.ts';
-import { startKafka } from '../test/engines/kafka.ts';
 import type { Postgres } from '../test/engines/postgres.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
 import { postgresConfigFor } from '../test/engines/postgres-config.ts';
-import { FaultProxy } from '../test/engines/proxy.ts';
 import { EMBEDDED_DEFAULTS } from '../test/support/embedded-log.ts';
-import { kafkaLog } from '../test/support/kafka-log.ts';
-import { KafkaView } from '../test/support/kafka-view.ts';
-import { Program } from '../test/support/program.ts';
-import { until } from '../test/support/until.ts';
 import { createBare, insertBare } from './load/bare-postgres.ts';
 import { loadByConnector } from './load/by-connector.ts';
 import { fill } from './load/events.ts';
+import { loadFromKafka } from './load/from-kafka.ts';
 import type { BenchResult } from './result.ts';
 import { meets } from './result.ts';
 import type { Report } from './run.ts';
@@ -38,14 +31,6 @@ const TARGETS = {
   load_vs_insert_2: 0.8,
   max_narrow_peak_rss_mb: 200,
 };
-const KAFKA_RECORDS = 600_000;
-const KAFKA_TOPIC = 'select-color';
-const KAFKA_MS = 600_000;
-const LOOK_MS = 20;
-/** 256 kbit/s. */
-const NARROW_BYTES = 32_000;
-/** As long as the narrow line is looked at; a transaction takes a quarter of it. */
-const NARROW_MS = 90_000;
 
 export async function run(report: Report): Promise<BenchResult> {
   await using stack = new AsyncDisposableStack();
@@ -73,8 +58,7 @@ export async function run(report: Report): Promise<BenchResult> {
     figures[`load${suffix}_rows_per_s`] = Math.round(median(rates.map(({ ours }) => ours)));
     figures[`insert${suffix}_rows_per_s`] = Math.round(median(rates.map(({ bare }) => bare)));
   }
-  report('from Kafka …');
-  Object.assign(figures, await loadFromKafka(server, directory, report));
+  Object.assign(figures, await fromKafka(server, directory, report));
   return { name: 'postgres', ok: meets({ ...figures, ...ratios }, TARGETS), figures, ratios, targets: TARGETS };
 }
 
@@ -138,52 +122,14 @@ async function* batchesOf(log: Log, topic: string, partition: number): AsyncIter
   }
 }
 
-/** How many rows a second, and the most memory that a loader ever held: on a good line, and on a narrow one. */
-async function loadFromKafka(server: Postgres, directory: string, report: Report): Promise<Record<string, number>> {
-  await using stack = new AsyncDisposableStack();
-  const kafka = await startKafka({ throughput: true });
-  stack.defer(() => kafka.close());
-  const view = new KafkaView(kafka.brokers);
-  stack.defer(() => view.close());
-  const source = kafkaLog(kafka.brokers);
-  stack.defer(() => source.close());
-  const proxy = await FaultProxy.start({ target: server.address });
-  stack.defer(() => proxy.close());
-  await fill(source, KAFKA_TOPIC, KAFKA_RECORDS, 2);
-  const start = (connector: string, url: string) =>
-    Program.start({
-      directory,
-      configuration: {
-        log: { kafka: { brokers: kafka.brokers } },
-        topics: { [KAFKA_TOPIC]: { types: [KAFKA_TOPIC], partitions: 2 } },
-        connectors: { [connector]: { topics: [KAFKA_TOPIC], table: { postgres: { url, table: connector } } } },
-      },
-      command: 'load',
-    });
-  const committed = (connector: string) => view.committed(groupOf(connector), [KAFKA_TOPIC]);
-
-  const wide = stack.use(await start('wide', server.url));
-  const began = performance.now();
-  const loaded = async () => (await committed('wide')) === KAFKA_RECORDS;
-  await until('all is loaded from Kafka', loaded, KAFKA_MS, LOOK_MS);
-  const seconds = (performance.now() - began) / 1_000;
-  const peak = wide.peakRssMb();
-  await wide.stop();
-
-  report(`over 256 kbit/s, for ${NARROW_MS / 1_000} s …`);
-  proxy.narrow(NARROW_BYTES);
-  const narrow = stack.use(await start('narrow', server.url.replace(server.address, proxy.address)));
-  const idlePeak = narrow.peakRssMb();
-  await delay(NARROW_MS);
-  const rows = await countOf(server, 'narrow');
-  const narrowPeak = narrow.peakRssMb();
-  await narrow.kill();
-  if (rows === 0) throw new Error('nothing was loaded over the narrow line');
-  return {
-    kafka_rows_per_s: Math.round(KAFKA_RECORDS / seconds),
-    kafka_peak_rss_mb: peak,
-    narrow_rows_per_s: round(rows / (NARROW_MS / 1_000), 1),
-    idle_peak_rss_mb: idlePeak,
-    narrow_peak_rss_mb: narrowPeak,
+function fromKafka(server: Postgres, directory: string, report: Report): Promise<Record<string, number>> {
+  report('from Kafka …');
+  const store = {
+    address: server.address,
+    sink: (table: string, address: string) => ({
+      table: { postgres: { url: server.url.replace(server.address, address), table } },
+    }),
+    count: (table: string) => countOf(server, table),
   };
+  return loadFromKafka(store, { directory, report });
 }

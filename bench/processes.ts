@@ -1,4 +1,5 @@
 /** Processes on cores of their own, and what Linux knows of them (proc(5)). */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** What is measured has this core to itself. */
@@ -17,6 +18,11 @@ const SYSTEM_TIME_AT = 12;
 /** Words before a command that keep it, and all its threads, on one core. */
 export function pinnedTo(core: number): readonly string[] {
   return ['taskset', '-c', String(core)];
+}
+
+/** Keeps this process on one core, with all its threads and whatever it starts without a word about its core. */
+export function pinThis(core: number): void {
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(process.pid)]);
 }
 
 /** Of all threads, since the start. */

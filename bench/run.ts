@@ -22,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     hdfs: () => import('./hdfs.ts'),
     s3: () => import('./s3.ts'),
     postgres: () => import('./postgres.ts'),
+    search: () => import('./search.ts'),
   },
   drill: {
     crash: () => import('./drills/crash.ts'),
