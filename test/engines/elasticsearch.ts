@@ -1,6 +1,6 @@
 /**
  * Real Elasticsearch on this machine, from Maven packages. They are under AGPL and SSPL: fetched
- * to test against, never part of what is shipped. Security, TLS, ILM and data streams are not among them.
+ * to test against, never part of what is shipped. Security, TLS and ILM are not among them.
  */
 import type { Product, SearchNode, SearchNodeOptions } from './search-node.ts';
 import { startSearchNode } from './search-node.ts';
