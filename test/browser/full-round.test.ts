@@ -35,7 +35,7 @@ browserTest(
   async (browser, t) => {
     const kafka = await kafkaOrSkip(t);
     const hdfs = kafka && (await hdfsOrSkip(t));
-    const elasticsearch = hdfs && (await searchNodeOrSkip(t, 'elasticsearch'));
+    const elasticsearch = hdfs && (await searchNodeOrSkip(t, 'elasticsearch9'));
     if (!elasticsearch) return;
     const log = { kafka: { brokers: kafka.brokers } };
     const store = { hdfs: { namenodes: [hdfs.url], user: hdfs.user, path: ROOT } };
