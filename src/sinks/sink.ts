@@ -5,7 +5,7 @@ import type { Logger } from '../support/logger.ts';
 /**
  * The contract of a sink: the code that writes to one kind of store.
  *
- *     open ──▶ partition(p) ──▶ write* ⇄ flush ──▶ abandon ──▶ close
+ *     open ──▶ partition(p) │ reload(p) ──▶ write* ⇄ flush ──▶ abandon ──▶ close
  *
  * A sink may refuse a record (`dead-letter`) but never skips one. After any call that threw, the
  * loader abandons the writer and asks for a new one, which says where to go on: a writer needs
@@ -16,6 +16,13 @@ export interface Sink {
   open(signal: AbortSignal): Promise<void>;
   /** Takes over a partition of the log. At most one writer a partition exists in one sink. */
   partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter>;
+  /**
+   * A writer of records that were loaded before: what the store has stays as it is and counts as
+   * duplicate, what is missing is written. It neither has nor moves a position, and so fences off
+   * nobody: it may write beside a loader of the same partition. Absent where the store can't tell
+   * what it has.
+   */
+  reload?(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter>;
   /** Frees everything, after all writers have been abandoned. */
   close(): Promise<void>;
 }

@@ -22,6 +22,10 @@ for (const engine of ALL_SEARCH_ENGINES) {
         const documents = await documentsOf(node, new IndexNames(config.index, config.late).all);
         return documents.map(({ _source }) => ({ id: String(_source['id']) }));
       },
+      remove: async (id) => {
+        const documents = await documentsOf(node, new IndexNames(config.index, config.late).all);
+        for (const { _index, _id } of documents) if (_id === id) await node.ask('DELETE', `/${_index}/_doc/${_id}`);
+      },
       refused: Buffer.from('no event'),
     };
   });

@@ -20,6 +20,11 @@ sinkContract('table in SQLite', async (_t, directory) => ({
       database.close();
     }
   },
+  remove: async (id) => {
+    const database = new DatabaseSync(path.join(directory, 'search.db'));
+    database.prepare('DELETE FROM event WHERE id = ?').run(id);
+    database.close();
+  },
   refused: Buffer.from('no event'),
 }));
 
@@ -33,6 +38,9 @@ sinkContract('table in PostgreSQL', async (t) => {
       const { table } = tableNames(postgres.table);
       const [there] = await askPostgres(server, `SELECT to_regclass('${table}') IS NOT NULL AS there`);
       return there?.['there'] ? askPostgres<{ id: string }>(server, `SELECT id FROM ${table}`) : [];
+    },
+    remove: async (id) => {
+      await askPostgres(server, `DELETE FROM ${tableNames(postgres.table).table} WHERE id = '${id}'`);
     },
     refused: Buffer.from('no event'),
   };

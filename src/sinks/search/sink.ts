@@ -58,6 +58,11 @@ export class SearchSink implements Sink {
     });
   }
 
+  /** The position is the consumer group's, and an event that is there is never written over: any writer does. */
+  reload(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
+    return this.partition(partition, signal);
+  }
+
   async close(): Promise<void> {
     this.#client?.close();
     this.#client = undefined;

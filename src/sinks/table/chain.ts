@@ -23,6 +23,14 @@ export interface StoredPosition {
   readonly next: number | undefined;
 }
 
+/** A writer's hold of a partition, by its row in the table of positions. */
+export interface Claim {
+  /** Unique to the writer; the row says whose turn it is. */
+  readonly writer: string;
+  /** The position that the writer found there, if there was one. */
+  readonly next: number | undefined;
+}
+
 /** The chain of a partition, and what the log holds of it. */
 export async function chainOf(
   { connector, admin }: Pick<SinkContext, 'connector' | 'admin'>,

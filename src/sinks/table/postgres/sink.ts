@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { TopicPartition } from '../../../log/log.ts';
 import { withSignal } from '../../../support/with-signal.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../../sink.ts';
+import type { Chain, Claim } from '../chain.ts';
 import { assertPosition, chainOf } from '../chain.ts';
 import type { PostgresTableConfig } from './config.ts';
 import { Database } from './database.ts';
@@ -34,8 +35,7 @@ export class PostgresSink implements Sink {
   }
 
   async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
-    const database = this.#database;
-    if (!database) throw new Error('the sink is not open');
+    const database = this.#opened();
     const { chain, bounds } = await chainOf(this.#context, partition, signal);
     const writer = randomUUID();
     const position = await database.transaction(async (session) => {
@@ -46,21 +46,34 @@ export class PostgresSink implements Sink {
       assertPosition(chain, bounds, stored);
       return stored;
     }, signal);
-    return new PostgresWriter({
-      database,
-      statements: this.#statements,
-      chain,
-      writer,
-      next: position?.next,
-      config: this.#config,
-      context: this.#context,
-    });
+    return this.#writer(chain, { writer, next: position?.next });
+  }
+
+  async reload(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
+    const { chain } = await chainOf(this.#context, partition, signal);
+    return this.#writer(chain);
   }
 
   async close(): Promise<void> {
     await this.#upkeep?.stop();
     this.#database?.close();
     this.#database = undefined;
+  }
+
+  #opened(): Database {
+    if (!this.#database) throw new Error('the sink is not open');
+    return this.#database;
+  }
+
+  #writer(chain: Chain, claim?: Claim): PostgresWriter {
+    return new PostgresWriter({
+      database: this.#opened(),
+      statements: this.#statements,
+      chain,
+      claim,
+      config: this.#config,
+      context: this.#context,
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { partitionName } from '../../../log/log.ts';
 import { withSignal } from '../../../support/with-signal.ts';
 import { isRefusal, isSameEvent, toRow } from '../../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../../sink.ts';
-import type { Chain } from '../chain.ts';
+import type { Chain, Claim } from '../chain.ts';
 import { placeOf } from '../chain.ts';
 import { tableErrors } from '../errors.ts';
 import { isAboutValues, isConflict, sqlStateOf } from './classify.ts';
@@ -27,10 +27,8 @@ export interface PostgresWriterOptions {
   readonly database: Database;
   readonly statements: Statements;
   readonly chain: Chain;
-  /** Unique to this writer; the row of positions says whose turn it is. */
-  readonly writer: string;
-  /** The position found in the table, if it has one. */
-  readonly next: number | undefined;
+  /** `undefined`: the writer loads again what was loaded before, and leaves the position alone. */
+  readonly claim: Claim | undefined;
   readonly config: Pick<PostgresTableConfig, 'delay' | 'columns'>;
   readonly context: Pick<SinkContext, 'deadLetters' | 'clock'>;
 }
@@ -89,12 +87,12 @@ export class PostgresWriter implements PartitionWriter {
   constructor(options: PostgresWriterOptions) {
     this.#options = options;
     this.#place = placeOf(options.chain);
-    this.#next = this.#told = options.next;
-    this.#expected = options.next ?? 0;
+    this.#next = this.#told = options.claim?.next;
+    this.#expected = options.claim?.next ?? 0;
   }
 
   resumeOffset(): number | undefined {
-    return this.#options.next;
+    return this.#options.claim?.next;
   }
 
   async write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
@@ -197,13 +195,11 @@ export class PostgresWriter implements PartitionWriter {
   }
 
   async #transaction(rows: readonly Row[], end: number): Promise<readonly Refused[]> {
-    const { database, statements, chain, writer } = this.#options;
+    const { database } = this.#options;
     let others: readonly Row[] = [];
     let taken: readonly Row[] = [];
     await database.transaction(async (session) => {
-      const place = [chain.connector, chain.topic, chain.partition, chain.topicId];
-      const { count } = await session.query(statements.advance, [end, ...place, this.#next ?? null, writer]);
-      if (count !== 1) throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
+      await this.#advance(session, end);
       const firsts = firstOfEachId(rows);
       const inserted = await this.#insertRows(session, [...firsts.values()]);
       others = rows.filter((row) => firsts.get(row.id) !== row || !inserted.has(row.id));
@@ -212,6 +208,14 @@ export class PostgresWriter implements PartitionWriter {
     }, this.#given.signal);
     if (taken.length === 0) this.#duplicates += others.length;
     return taken.map(({ record }) => ({ record, refusal: ID_TAKEN }));
+  }
+
+  async #advance(session: Session, end: number): Promise<void> {
+    const { statements, chain, claim } = this.#options;
+    if (!claim) return;
+    const key = [chain.connector, chain.topic, chain.partition, chain.topicId];
+    const { count } = await session.query(statements.advance, [end, ...key, this.#next ?? null, claim.writer]);
+    if (count !== 1) throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
   }
 
   /** The ids that were not in the table. In one order everywhere, so that writers wait for each other, and not in a circle. */

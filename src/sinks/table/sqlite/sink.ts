@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { TopicPartition } from '../../../log/log.ts';
 import type { PartitionWriter, Sink, SinkContext } from '../../sink.ts';
+import type { Chain, Claim } from '../chain.ts';
 import { assertPosition, chainOf } from '../chain.ts';
 import type { SqliteTableConfig } from '../config.ts';
-
 import { TableDatabase } from './database.ts';
 import { SqliteWriter } from './writer.ts';
 
@@ -25,8 +25,7 @@ export class SqliteSink implements Sink {
   }
 
   async partition(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
-    const database = this.#database;
-    if (!database) throw new Error('the sink is not open');
+    const database = this.#opened();
     const { chain, bounds } = await chainOf(this.#context, partition, signal);
     const writer = randomUUID();
     const taken = database.transaction(() => {
@@ -37,18 +36,31 @@ export class SqliteSink implements Sink {
       database.takeOver.run(...place, chain.topicId, writer);
       return { next };
     });
-    return new SqliteWriter({
-      database,
-      chain,
-      writer,
-      next: taken?.next,
-      config: this.#config,
-      context: this.#context,
-    });
+    return this.#writer(chain, { writer, next: taken?.next });
+  }
+
+  async reload(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter> {
+    const { chain } = await chainOf(this.#context, partition, signal);
+    return this.#writer(chain);
   }
 
   async close(): Promise<void> {
     this.#database?.close();
     this.#database = undefined;
+  }
+
+  #opened(): TableDatabase {
+    if (!this.#database) throw new Error('the sink is not open');
+    return this.#database;
+  }
+
+  #writer(chain: Chain, claim?: Claim): SqliteWriter {
+    return new SqliteWriter({
+      database: this.#opened(),
+      chain,
+      claim,
+      config: this.#config,
+      context: this.#context,
+    });
   }
 }

@@ -4,7 +4,7 @@ import { withSignal } from '../../../support/with-signal.ts';
 import type { EventRow } from '../../row.ts';
 import { isRefusal, isSameEvent, toRow } from '../../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../../sink.ts';
-import type { Chain } from '../chain.ts';
+import type { Chain, Claim } from '../chain.ts';
 import { placeOf } from '../chain.ts';
 import type { SqliteTableConfig } from '../config.ts';
 import { tableErrors } from '../errors.ts';
@@ -18,10 +18,8 @@ const BATCH_BYTES = 4 * 2 ** 20;
 export interface SqliteWriterOptions {
   readonly database: TableDatabase;
   readonly chain: Chain;
-  /** Unique to this writer; the row in `position` says whose turn it is. */
-  readonly writer: string;
-  /** The position found in the table, if it has one. */
-  readonly next: number | undefined;
+  /** `undefined`: the writer loads again what was loaded before, and leaves the position alone. */
+  readonly claim: Claim | undefined;
   readonly config: Pick<SqliteTableConfig, 'delay'>;
   readonly context: Pick<SinkContext, 'deadLetters' | 'clock'>;
 }
@@ -53,11 +51,11 @@ export class SqliteWriter implements PartitionWriter {
   constructor(options: SqliteWriterOptions) {
     this.#options = options;
     this.#place = placeOf(options.chain);
-    this.#next = options.next;
+    this.#next = options.claim?.next;
   }
 
   resumeOffset(): number | undefined {
-    return this.#options.next;
+    return this.#options.claim?.next;
   }
 
   async write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
@@ -128,15 +126,11 @@ export class SqliteWriter implements PartitionWriter {
 
   /** Stores the rows and the position, or nothing, if ids of theirs are taken: then these rows. */
   #store(rows: readonly EventRow[], next: number): readonly EventRow[] {
-    const { database, chain, writer } = this.#options;
+    const { database } = this.#options;
     const taken: EventRow[] = [];
     let duplicates = 0;
     database.transaction(() => {
-      const { connector, topic, partition } = chain;
-      const moved = database.advance.run(next, connector, topic, partition, this.#next ?? null, writer);
-      if (moved.changes !== 1) {
-        throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
-      }
+      this.#advance(next);
       for (const row of rows) {
         const { changes, lastInsertRowid } = database.insertEvent.run(row.id, row.type, row.timestamp, row.value);
         if (changes === 1) database.insertWords.run(lastInsertRowid, row.words);
@@ -147,6 +141,15 @@ export class SqliteWriter implements PartitionWriter {
     });
     if (taken.length === 0) this.#duplicates += duplicates;
     return taken;
+  }
+
+  #advance(next: number): void {
+    const { database, chain, claim } = this.#options;
+    if (!claim) return;
+    const { connector, topic, partition } = chain;
+    const moved = database.advance.run(next, connector, topic, partition, this.#next ?? null, claim.writer);
+    if (moved.changes === 1) return;
+    throw tableErrors.TABLE_OWNERSHIP_LOST(`another writer has taken ${partitionName(chain)} over`);
   }
 
   #refuse(record: LogRecord, refusal: Refusal): Promise<void> {
