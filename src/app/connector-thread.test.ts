@@ -28,7 +28,7 @@ test('a connector whose secrets anyone can read on the way is warned of once, at
   assert.deepEqual(faults, []);
   const warnings: unknown[] = [];
   const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
-  connectorHosts(configuration, workingDirectory, {} as OpenLog, logger);
+  connectorHosts(configuration, {} as OpenLog, logger);
   assert.equal(warnings.length, 2);
   assert.match(
     JSON.stringify(warnings),

@@ -1,4 +1,6 @@
 import type { ConnectorSnapshot } from '../loader/connector.ts';
+import type { TimeRange } from '../loader/replay.ts';
+import type { ReplayState } from '../loader/replay-job.ts';
 import { replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
 import { transferOf } from '../log/open.ts';
@@ -8,7 +10,8 @@ import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
-import { eventTopics, sinkKind } from './configuration.ts';
+import { eventTopics } from './configuration.ts';
+import { sinkPlan } from './connector-sink.ts';
 import type { ConnectorThread, ConnectorThreadData } from './connector-worker.ts';
 import type { Configuration } from './definition.ts';
 import type { ThreadOptions } from './thread-host.ts';
@@ -77,15 +80,30 @@ export class ConnectorHost {
 
   /** Resolves when the command is taken up; the state shows what became of it. */
   async control(action: 'pause' | 'resume' | 'restart'): Promise<void> {
-    if (!this.#thread) {
-      throw connectorErrors.CONNECTOR_NOT_STARTED(`The connector ${this.name} waits for the log.`);
-    }
-    await this.#thread.channel.call(action, []);
+    await this.#started().channel.call(action, []);
+  }
+
+  /** Begins to load a time range once more. */
+  async replay(range: TimeRange): Promise<void> {
+    await this.#started().channel.call('replay', [range]);
+  }
+
+  replayState(): Promise<ReplayState> {
+    return this.#started().channel.call('replayState', []);
+  }
+
+  async stopReplay(): Promise<void> {
+    await this.#started().channel.call('stopReplay', []);
   }
 
   /** Finishes what was begun, within the deadline, and ends the thread. */
   async stop(deadlineMs: number): Promise<void> {
     await this.#thread?.stop((channel) => channel.call('stop', []), deadlineMs);
+  }
+
+  #started(): ThreadHost<ConnectorThread> {
+    if (this.#thread) return this.#thread;
+    throw connectorErrors.CONNECTOR_NOT_STARTED(`The connector ${this.name} waits for the log.`);
   }
 
   #crashed(reason: string): void {
@@ -107,30 +125,26 @@ export class ConnectorHost {
 }
 
 /** A host for each connector of the configuration, not yet started. */
-export function connectorHosts(
-  configuration: Configuration,
-  dataDirectory: string,
-  log: OpenLog,
-  logger: Logger,
-): ConnectorHost[] {
+export function connectorHosts(configuration: Configuration, log: OpenLog, logger: Logger): ConnectorHost[] {
   const topics = eventTopics(configuration);
-  const namedTypes = topics.flatMap(({ types }) => types);
   return Object.entries(configuration.connectors).map(([name, connector]) => {
-    const kind = sinkKind(connector);
+    const plan = sinkPlan(configuration, name);
     const { files, table } = connector;
     for (const caution of [...(files ? cautionsOfFiles(files) : []), ...(table ? cautionsOfTable(table) : [])]) {
       logger.warn({ connector: name, caution }, 'the connector is not safe as it is configured');
     }
     const data = {
-      name,
-      kind,
-      sinkConfig: connector[kind],
+      ...plan,
       loaderConfig: connector.loader,
       topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
-      namedTypes,
-      dataDirectory,
       logging: configuration.logging,
     };
-    return new ConnectorHost({ name, kind, topics: data.topics, data: () => ({ ...data, log: log.share() }), logger });
+    return new ConnectorHost({
+      name,
+      kind: plan.kind,
+      topics: data.topics,
+      data: () => ({ ...data, log: log.share() }),
+      logger,
+    });
   });
 }

@@ -6,26 +6,23 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { LoaderConfig } from '../loader/config.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { Connector } from '../loader/connector.ts';
+import type { TimeRange } from '../loader/replay.ts';
+import { replay } from '../loader/replay.ts';
+import type { ReplayState } from '../loader/replay-job.ts';
+import { ReplayJob } from '../loader/replay-job.ts';
 import type { LogShare } from '../log/open.ts';
 import { connectLog } from '../log/open.ts';
-import type { SinkKind } from '../sinks/registry.ts';
-import { sinks } from '../sinks/registry.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import type { LoggerOptions } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
+import type { SinkPlan } from './connector-sink.ts';
+import { sinkMaker } from './connector-sink.ts';
 
 /** What the thread is started with; plain data. */
-export interface ConnectorThreadData {
-  readonly name: string;
-  readonly kind: SinkKind;
-  /** The sink's own part of the configuration. */
-  readonly sinkConfig: unknown;
+export interface ConnectorThreadData extends SinkPlan {
   readonly loaderConfig: LoaderConfig;
   readonly topics: readonly string[];
-  /** Event types that the configuration names. */
-  readonly namedTypes: readonly string[];
-  readonly dataDirectory: string;
   readonly log: LogShare;
   readonly logging: LoggerOptions;
 }
@@ -36,6 +33,10 @@ export type ConnectorThread = {
   pause(): void;
   resume(): void;
   restart(): void;
+  /** Begins to load a range once more. Throws REPLAY_UNDER_WAY. */
+  replay(range: TimeRange): void;
+  replayState(): ReplayState;
+  stopReplay(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -44,6 +45,7 @@ if (parentPort) await run(parentPort, workerData as ConnectorThreadData);
 async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadData): Promise<void> {
   const logger = createLogger(data.logging).child({ connector: data.name });
   const log = await connectLog(data.log);
+  const createSink = sinkMaker(data, log, logger);
   const connector = new Connector({
     name: data.name,
     topics: data.topics,
@@ -51,26 +53,21 @@ async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadDa
     config: data.loaderConfig,
     clock: systemClock,
     logger,
-    createSink: (deadLetters) =>
-      sinks[data.kind].create(
-        data.sinkConfig as never,
-        {
-          connector: data.name,
-          admin: log.admin,
-          deadLetters,
-          clock: systemClock,
-          logger,
-          dataDirectory: data.dataDirectory,
-        },
-        { namedTypes: data.namedTypes },
-      ),
+    createSink,
   });
+  const job = new ReplayJob();
+  const work = { log, connector: data.name, topics: data.topics, config: data.loaderConfig, createSink };
   const handlers: ConnectorThread = {
     snapshot: () => connector.snapshot,
     pause: () => connector.pause(),
     resume: () => connector.resume(),
     restart: () => connector.restart(),
+    replay: (range) =>
+      job.start((onProgress, signal) => replay({ ...work, ...range, clock: systemClock, onProgress, signal })),
+    replayState: () => job.state,
+    stopReplay: () => job.stop(),
     stop: async () => {
+      await job.stop();
       await connector.stop();
       await log.close();
     },

@@ -96,7 +96,7 @@ class Program {
     topics.catch(() => {});
     await Promise.race([topics, systemClock.sleep(FIRST_CONTACT_MS, this.#stopping.signal)]);
     const { load, collect } = this.#halves;
-    if (load) this.#connectors = connectorHosts(this.#configuration, this.#data, log, this.#logger);
+    if (load) this.#connectors = connectorHosts(this.#configuration, log, this.#logger);
     const collector = collect ? await this.#startCollecting(log, failure.resolve) : undefined;
     const operations = await this.#startOperations(log);
     topics.then(
@@ -181,6 +181,9 @@ class Program {
       calls: {
         status: () => status.read(),
         control: (connector, action) => status.connector(connector).control(action),
+        replay: (connector, range) => status.connector(connector).replay(range),
+        replayState: async (connector) => status.connector(connector).replayState(),
+        stopReplay: (connector) => status.connector(connector).stopReplay(),
       },
       logger: this.#logger,
     });

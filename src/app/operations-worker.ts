@@ -3,6 +3,8 @@
  * connection of its own, so that nothing an operator asks takes time from the thread that collects.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { TimeRange } from '../loader/replay.ts';
+import type { ReplayState } from '../loader/replay-job.ts';
 import type { LogShare } from '../log/open.ts';
 import { connectLog } from '../log/open.ts';
 import type { OperationsConfig } from '../operations/config.ts';
@@ -53,6 +55,9 @@ export type OperationsThread = {
 export type OperationsCalls = {
   status(): Promise<Status>;
   control(connector: string, action: 'pause' | 'resume' | 'restart'): Promise<void>;
+  replay(connector: string, range: TimeRange): Promise<void>;
+  replayState(connector: string): Promise<ReplayState>;
+  stopReplay(connector: string): Promise<void>;
 };
 
 if (parentPort) await run(parentPort, workerData as OperationsThreadData);
@@ -99,7 +104,14 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
       async *tail(topic, from, signal) {
         yield* tail((await sources()).log, systemClock, topic, from, signal);
       },
-      connectors: { pause: control('pause'), resume: control('resume'), restart: control('restart') },
+      connectors: {
+        pause: control('pause'),
+        resume: control('resume'),
+        restart: control('restart'),
+        replay: (connector, range) => channel.call('replay', [connector, range]),
+        replayState: (connector) => channel.call('replayState', [connector]),
+        stopReplay: (connector) => channel.call('stopReplay', [connector]),
+      },
     },
   });
 }

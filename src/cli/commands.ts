@@ -4,6 +4,7 @@ import { config } from './config.ts';
 import { connectors } from './connectors.ts';
 import { deadletters } from './deadletters.ts';
 import { doctor } from './doctor.ts';
+import { replay } from './replay.ts';
 import { status } from './status.ts';
 import { tail } from './tail.ts';
 import { collect, load, up } from './up.ts';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   tail,
   connectors,
   deadletters,
+  replay,
   verify,
   compact,
   doctor,

@@ -111,9 +111,12 @@ export function printFaults({ file, faults }: LoadedConfiguration, output: Outpu
   }
 }
 
+/** Calls that no waiting will mend, and by which nothing was done. */
+const USAGE_CODES = ['USAGE', 'NEEDS_KAFKA', 'REPLAY_WOULD_DOUBLE'];
+
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof MillraceError)) return EXIT.failed;
-  if (error.code === 'USAGE' || error.code.startsWith('CONFIG_') || error.code === 'NEEDS_KAFKA') return EXIT.usage;
+  if (USAGE_CODES.includes(error.code) || error.code.startsWith('CONFIG_')) return EXIT.usage;
   // A log or a store that may answer next time.
   return error.decision === 'retry' ? EXIT.unreachable : EXIT.failed;
 }

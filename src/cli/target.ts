@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
 import { findRunning } from '../app/running.ts';
 import { configuredPartitions, createTopics } from '../app/topics.ts';
+import type { TimeRange } from '../loader/replay.ts';
+import type { ReplayState } from '../loader/replay-job.ts';
 import { openLog } from '../log/open.ts';
 import { LogDeadLetterStore } from '../operations/dead-letter-store.ts';
 import type { DeadLetter, DeadLetterStore, TailedRecord, TailStart } from '../operations/sources.ts';
@@ -37,7 +39,8 @@ export async function requireProgram(loaded: LoadedConfiguration, half?: 'collec
   throw cliErrors.NOT_REACHABLE(`${which} runs on ${path.resolve(loaded.configuration.data)}.`);
 }
 
-async function findProgram(
+/** The program that runs on the configured data, if one does that does this half of the work. */
+export async function findProgram(
   { configuration }: LoadedConfiguration,
   half?: 'collects' | 'loads',
 ): Promise<ProgramClient | undefined> {
@@ -102,6 +105,19 @@ export class ProgramClient implements Target {
     await this.#ask('POST', `/api/connectors/${encodeURIComponent(connector)}/${action}`);
   }
 
+  /** Begins to load a time range into a connector's store once more. */
+  async replay(connector: string, range: TimeRange): Promise<void> {
+    await this.#ask('POST', replayOf(connector), range);
+  }
+
+  replayState(connector: string): Promise<ReplayState> {
+    return this.#ask<ReplayState>('GET', replayOf(connector));
+  }
+
+  async stopReplay(connector: string): Promise<void> {
+    await this.#ask('DELETE', replayOf(connector));
+  }
+
   readonly deadLetters: DeadLetterStore = {
     list: async ({ refusedBy, limit }) => {
       const of = refusedBy === undefined ? '' : `&refusedBy=${encodeURIComponent(refusedBy)}`;
@@ -146,8 +162,13 @@ export class ProgramClient implements Target {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw await failureOf(response);
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    const text = await response.text();
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
+}
+
+function replayOf(connector: string): string {
+  return `/api/connectors/${encodeURIComponent(connector)}/replay`;
 }
 
 async function failureOf(response: Response): Promise<Error> {

@@ -1,21 +1,17 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { LoadedConfiguration } from '../app/configuration.ts';
-import { configuredPartitions } from '../app/topics.ts';
 import type { OpenLog } from '../log/open.ts';
-import { openLog } from '../log/open.ts';
 import { verifyFiles } from '../sinks/files/verify/verify.ts';
 import { verifyKeyed } from '../sinks/keyed-verification.ts';
 import { SearchKeyedStore } from '../sinks/search/keyed-store.ts';
 import { keyedTable } from '../sinks/table/keyed-store.ts';
 import type { Findings, VerifyProgress } from '../sinks/verification.ts';
 import { isSound } from '../sinks/verification.ts';
-import { MillraceError } from '../support/errors.ts';
 import type { Command } from './command.ts';
-import { cliErrors, EXIT } from './command.ts';
+import { EXIT } from './command.ts';
 import type { NamedConnector } from './named-connector.ts';
 import { namedConnector } from './named-connector.ts';
 import { openFileStore } from './open-file-store.ts';
+import { openExistingLog } from './open-log.ts';
 import type { Output } from './output.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -35,7 +31,7 @@ export const verify: Command = {
     const connector = namedConnector('verify', call);
     const compare = comparisonOf(connector);
     await using stack = new AsyncDisposableStack();
-    const log = stack.adopt(await openForReading(connector.loaded), (log) => log.close());
+    const log = stack.adopt(await openExistingLog(connector.loaded), (log) => log.close());
     const { name, topics } = connector;
     const onProgress = progressBar(output, 'records');
     return report(output, await compare({ log, connector: name, topics, onProgress, signal }));
@@ -78,23 +74,6 @@ interface ComparisonOptions {
   readonly topics: readonly string[];
   readonly onProgress: VerifyProgress;
   readonly signal: AbortSignal;
-}
-
-async function openForReading({ configuration }: LoadedConfiguration): Promise<OpenLog> {
-  const { data, log: config, logging } = configuration;
-  const directory = path.resolve(data, 'log');
-  if (config.embedded && !existsSync(directory)) throw cliErrors.NOT_REACHABLE(`${path.resolve(data)} holds no log.`);
-  try {
-    return await openLog({
-      config,
-      directory,
-      partitions: configuredPartitions(configuration),
-      logging: { ...logging, level: 'error' },
-    });
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== 'LOG_IN_USE') throw error;
-    throw cliErrors.LOG_BUSY(error.message, { cause: error });
-  }
 }
 
 function report(output: Output, { partitions, unexpected }: Findings): number {

@@ -5,6 +5,10 @@ export const loaderErrors = defineErrors({
     decision: 'retry',
     help: 'The connector reads anew by itself; if this repeats, look at the network between this process and the log.',
   },
+  REPLAY_UNDER_WAY: {
+    decision: 'retry',
+    help: 'Wait until it is done: "GET /api/connectors/NAME/replay" says how far it is, and DELETE ends it.',
+  },
   REPLAY_WOULD_DOUBLE: {
     decision: 'refuse',
     help: 'Files hold records without asking what is there. "millrace verify NAME" tells whether any is missing; "millrace deadletters replay NAME" gives back what was refused.',

@@ -218,6 +218,33 @@ export const connectorParams = Type.Object({
   name: Type.String({ pattern: NAME }),
   action: Type.Union([Type.Literal('pause'), Type.Literal('resume'), Type.Literal('restart')]),
 });
+export const replayedParams = Type.Object({ name: Type.String({ pattern: NAME }) });
+export const rangeBody = Type.Object(
+  {
+    from: Type.Integer({ description: 'Event time, inclusive, milliseconds since the epoch', minimum: 0 }),
+    to: Type.Integer({ description: 'Event time, exclusive, milliseconds since the epoch', minimum: 0 }),
+  },
+  { additionalProperties: false },
+);
+export const replayStateReply = Type.Object({
+  state: Type.String({ description: 'NONE, RUNNING, DONE or FAILED' }),
+  done: count,
+  all: Type.Integer({ description: 'Records to look at', minimum: 0 }),
+  replayed: Type.Optional(
+    Type.Object(
+      { read: count, written: count, present: count, refused: count },
+      { description: 'Of the range: read = written + present, which were in the store already, + refused' },
+    ),
+  ),
+  error: Type.Optional(
+    Type.Object({
+      message: Type.String(),
+      code: Type.Optional(Type.String()),
+      decision: Type.Optional(Type.String()),
+      help: Type.Optional(Type.String()),
+    }),
+  ),
+});
 export const tailParams = Type.Object({ topic: Type.String({ pattern: NAME }) });
 export const tailQuery = Type.Object(
   {

@@ -34,7 +34,7 @@ function setUp(
   t.after(() => server.close());
   const ask = async (
     url: string,
-    options: { method?: 'GET' | 'POST' | 'PUT'; headers?: object; body?: object } = {},
+    options: { method?: 'GET' | 'POST' | 'PUT' | 'DELETE'; headers?: object; body?: object } = {},
   ) => {
     const { method = 'GET', headers, body } = options;
     const response = await server.inject({
@@ -208,6 +208,31 @@ test('connectors are steered by name', async (t) => {
   assert.equal((await ask('/api/connectors/files/pause')).status, 404, 'a GET changes nothing');
 });
 
+test('a time range is loaded once more by the name of a connector', async (t) => {
+  const { ask, operations } = setUp(t);
+  const at = '/api/connectors/search/replay';
+  const begin = (payload: object) => ask(at, { method: 'POST', body: payload });
+  assert.equal((await begin({ from: 1_000, to: 2_000 })).status, 202);
+  for (const wrong of [{}, { from: 1_000 }, { from: -1, to: 5 }, { from: 'now', to: 5 }, { from: 1, to: 2, more: 3 }]) {
+    assert.equal((await begin(wrong)).status, 400, JSON.stringify(wrong));
+  }
+  assert.deepEqual((await ask(at)).json(), { state: 'NONE', done: 0, all: 0 });
+  operations.replayState = {
+    ...{ state: 'DONE', done: 9, all: 9 },
+    replayed: { read: 4, written: 2, present: 1, refused: 1 },
+  };
+  assert.deepEqual((await ask(at)).json(), operations.replayState);
+  operations.replayState = {
+    ...{ state: 'FAILED', done: 1, all: 9 },
+    error: { message: 'gone', code: 'STORE_AWAY', decision: 'retry', help: 'wait' },
+  };
+  assert.deepEqual((await ask(at)).json(), operations.replayState);
+  assert.equal((await ask(at, { method: 'DELETE' })).status, 204);
+  assert.deepEqual(operations.asked, ['replay search 1000-2000', 'replay search stop']);
+  const unknown = await ask('/api/connectors/other/replay', { method: 'POST', body: { from: 1, to: 2 } });
+  assert.equal(unknown.json().error.code, 'CONNECTOR_UNKNOWN');
+});
+
 test('dead letters are listed, shown and replayed', async (t) => {
   const { ask, operations } = setUp(t);
   const letter = { code: 'C', reason: 'r', at: 1, payload: '{"a":1}' };
@@ -306,6 +331,7 @@ test('the OpenAPI document describes every route', async (t) => {
   const { ask } = setUp(t);
   const document = (await ask('/openapi.json')).json();
   assert.deepEqual(Object.keys(document.paths).sort(), [
+    '/api/connectors/{name}/replay',
     '/api/connectors/{name}/{action}',
     '/api/dead-letters',
     '/api/dead-letters/replay',

@@ -1,3 +1,5 @@
+import type { TimeRange } from '../loader/replay.ts';
+import type { ReplayState } from '../loader/replay-job.ts';
 import type { LogRecord, TopicPartition } from '../log/log.ts';
 import type { EventQuery } from '../sinks/event-query.ts';
 import type { Status } from './status.ts';
@@ -48,4 +50,10 @@ export interface ConnectorControl {
   pause(name: string): Promise<void>;
   resume(name: string): Promise<void>;
   restart(name: string): Promise<void>;
+  /** Begins to load a time range once more. Throws REPLAY_UNDER_WAY too. */
+  replay(name: string, range: TimeRange): Promise<void>;
+  /** How far the last replay is. */
+  replayState(name: string): Promise<ReplayState>;
+  /** Ends the replay under way, if there is one. */
+  stopReplay(name: string): Promise<void>;
 }

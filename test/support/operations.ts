@@ -1,3 +1,5 @@
+import type { TimeRange } from '../../src/loader/replay.ts';
+import type { ReplayState } from '../../src/loader/replay-job.ts';
 import type { DeadLetter, Operations, TailedRecord, TailStart } from '../../src/operations/sources.ts';
 import type { ConnectorStatus, Status } from '../../src/operations/status.ts';
 import type { EventFilter, EventQuery, StoredEvent } from '../../src/sinks/event-query.ts';
@@ -22,6 +24,7 @@ export class FakeOperations implements Operations {
   readonly filters: EventFilter[] = [];
   readonly #query = new FakeQuery(this);
   searchable = true;
+  replayState: ReplayState = { state: 'NONE', done: 0, all: 0 };
 
   status(): Promise<Status> {
     return this.readStatus();
@@ -55,7 +58,17 @@ export class FakeOperations implements Operations {
     pause: (name: string) => this.#control('pause', name, 'PAUSED'),
     resume: (name: string) => this.#control('resume', name, 'RUNNING'),
     restart: (name: string) => this.#control('restart', name, 'RUNNING'),
+    replay: (name: string, { from, to }: TimeRange) => this.#replayed(name, `${from}-${to}`),
+    replayState: async (): Promise<ReplayState> => this.replayState,
+    stopReplay: (name: string) => this.#replayed(name, 'stop'),
   };
+
+  async #replayed(name: string, more: string): Promise<void> {
+    if (!this.current.connectors.some((connector) => connector.name === name)) {
+      throw errors.CONNECTOR_UNKNOWN(`There is no connector ${JSON.stringify(name)}.`);
+    }
+    this.asked.push(`replay ${name} ${more}`);
+  }
 
   async #control(action: string, name: string, state: ConnectorStatus['state']): Promise<void> {
     const known = this.current.connectors.some((connector) => connector.name === name);

@@ -8,8 +8,11 @@ import {
   deadLettersQuery,
   deadLettersReply,
   errors,
+  rangeBody,
   replayBody,
+  replayedParams,
   replayReply,
+  replayStateReply,
 } from '../schemas.ts';
 import type { ConnectorControl, DeadLetterStore } from '../sources.ts';
 
@@ -70,6 +73,55 @@ export function registerControlRoutes(server: Server, { deadLetters, connectors,
     async ({ body: { refusedBy, ids } }) => ({
       replayed: await questions.ask(() => deadLetters.replay(ids === undefined ? { refusedBy } : { refusedBy, ids })),
     }),
+  );
+
+  const replayUrl = '/api/connectors/:name/replay';
+  const replayTags = ['connectors'];
+
+  server.post(
+    replayUrl,
+    {
+      schema: {
+        tags: replayTags,
+        summary: 'Load a time range into a store that holds an event once, once more',
+        params: replayedParams,
+        body: rangeBody,
+        response: { 202: { description: 'Begun', type: 'null' }, ...errors },
+      },
+    },
+    async ({ params: { name }, body }, reply) => {
+      await questions.ask(() => connectors.replay(name, body));
+      return reply.code(202).send();
+    },
+  );
+
+  server.get(
+    replayUrl,
+    {
+      schema: {
+        tags: replayTags,
+        summary: 'How far the last replay is',
+        params: replayedParams,
+        response: { 200: replayStateReply, ...errors },
+      },
+    },
+    ({ params: { name } }) => questions.ask(() => connectors.replayState(name)),
+  );
+
+  server.delete(
+    replayUrl,
+    {
+      schema: {
+        tags: replayTags,
+        summary: 'End the replay under way',
+        params: replayedParams,
+        response: { 204: { description: 'None is under way', type: 'null' }, ...errors },
+      },
+    },
+    async ({ params: { name } }, reply) => {
+      await questions.ask(() => connectors.stopReplay(name));
+      return reply.code(204).send();
+    },
   );
 
   server.route({
