@@ -104,6 +104,39 @@ test('until a lost answer is decided, the same is sent again, and nothing new is
   model.verify(1);
 });
 
+test('a store that refuses the folders of a commit has not committed it', async () => {
+  const model = new ChainModel();
+  const chain = model.chain(async ({ name }, act) => {
+    if (name === 'makeDirectories') throw filesErrors.FILES_NOT_PERMITTED('no');
+    return act();
+  });
+  const assignment = await chain.assign(proceed, signal);
+  await assert.rejects(commit(chain, assignment, 0), { code: 'FILES_NOT_PERMITTED' });
+  assert.deepEqual(await chain.numbers(signal), [0]);
+  await assignment.giveUp(signal);
+  await model.finish(1);
+  model.verify(1);
+});
+
+test('what a merged file replaces stays as long as that file is nowhere', async () => {
+  const model = new ChainModel();
+  const chain = model.chain(async ({ name }, act) => {
+    const result = act();
+    // Someone else's clean-up takes it between commit and finish.
+    if (name === 'publishIfAbsent') model.disk.files.delete(merged?.temporary ?? '');
+    return result;
+  });
+  let merged: { readonly temporary: string } | undefined;
+  const assignment = await chain.assign(proceed, signal);
+  await commit(chain, assignment, 0);
+  const [source = ''] = model.disk.under('').filter((path) => !path.startsWith('_millrace/'));
+  const file = await stageRecord(chain, assignment, 0, 1);
+  merged = file;
+  const plan = { kind: 'merge', resume: 1, end: 1, refused: 0, files: [file], sources: [source] } as const;
+  await assert.rejects(assignment.commit(plan, signal), { code: 'FILES_DATA_MISSING' });
+  assert.ok(model.disk.files.has(source));
+});
+
 test('winning a number that was made free again is void, and touches nothing', async () => {
   const model = new ChainModel({ manifestsKept: 1 });
   const zombie = model.writer(1);

@@ -32,7 +32,7 @@ function setUp(t: TestContext, changes: FilesChanges = {}) {
     const records = await Array.fromAsync(readBack(new MemoryFileStore(disk), t.signal));
     return records.map((record) => (JSON.parse(record.toString()) as { id: string }).id).toSorted();
   };
-  return { meddling, clock: context.clock, take, ids, disk };
+  return { meddling, clock: context.clock, deadLetters: context.deadLetters, take, ids, disk };
 }
 
 const idsOf = (count: number) =>
@@ -149,5 +149,38 @@ test('files of a close that failed are not left behind', async (t) => {
     disk.under('_millrace/tmp').filter((path) => path.endsWith('.part')),
     [],
   );
+  await writer.abandon();
+});
+
+test('records that the files have already are told of, and not stored a second time', async (t) => {
+  const { take, ids } = setUp(t);
+  const writer = await take();
+  await writer.write(range(0, 5), t.signal);
+  await writer.flush(t.signal);
+  assert.equal((await writer.write(range(3, 5), t.signal)).duplicates, 2);
+  await writer.flush(t.signal);
+  await writer.abandon();
+  assert.deepEqual(await ids(), idsOf(8));
+});
+
+test('nothing is committed before the dead letters below its end are kept', async (t) => {
+  const { meddling, deadLetters, take } = setUp(t);
+  const writer = await take();
+  const kept = Promise.withResolvers<void>();
+  const put = t.mock.method(deadLetters, 'put', () => kept.promise);
+  const calls: string[] = [];
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    return act();
+  };
+  await writer.write([...range(0, 2), { ...recordAt(2), value: Buffer.from('no object') }], t.signal);
+  const flushed = writer.flush(t.signal);
+  await until('the dead letter is on its way', () => put.mock.callCount() === 1);
+  // Whatever could be sent to the store without waiting for it is sent by then.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(!calls.includes('prepare'), calls.join());
+  kept.resolve();
+  assert.equal((await flushed).durableUpTo, 3);
+  assert.ok(calls.includes('publishIfAbsent'));
   await writer.abandon();
 });

@@ -92,3 +92,42 @@ test('an owner that is taken for dead, and stopped as it wakes, leaves no upload
   assert.equal(bucket.openUploads.length, 0);
   assert.equal(bucket.content.size, 0);
 });
+
+test('an upload that is opened while its marker is being taken away is ended', async (t) => {
+  const bucket = new MemoryBucket();
+  const lists = Promise.withResolvers<void>();
+  const listed = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  const owner = new S3FileStore(
+    CONFIG,
+    bucket.client(async ({ name }, act) => {
+      if (name === 'beginUpload') {
+        lists.resolve();
+        await listed.promise;
+      }
+      return act();
+    }),
+  );
+  const heir = new S3FileStore(
+    CONFIG,
+    bucket.client(async ({ name }, act) => {
+      if (name === 'delete') {
+        listed.resolve();
+        await opened.promise;
+      }
+      return act();
+    }),
+  );
+  const staging = owner.stage(PATHS, t.signal);
+  await lists.promise;
+  const cleaning = heir.remove(FOLDER, t.signal);
+  // The owner still sees its marker, and goes on.
+  const staged = await staging;
+  opened.resolve();
+  await cleaning;
+  assert.equal(bucket.openUploads.length, 0);
+  await assert.rejects(
+    staged.close(t.signal).then(() => undefined),
+    { code: 'FILES_GONE' },
+  );
+});
