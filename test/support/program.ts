@@ -128,7 +128,11 @@ export class Program {
   }
 
   async status(): Promise<Status> {
-    const response = await fetch(`${this.operations}/api/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(`${this.operations}/api/status`, {
+      // A test that runs commands stands still meanwhile, and would not notice that a kept connection was closed.
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     if (!response.ok) throw new Error(`/api/status answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as Status;
   }
