@@ -5,20 +5,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { readConfiguration } from '../../src/config/read.ts';
-import { groupOf } from '../../src/loader/connector.ts';
 import { openEmbeddedLog } from '../../src/log/embedded/open.ts';
 import type { Log } from '../../src/log/log.ts';
 import { filesConfig } from '../../src/sinks/files/config.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import type { SinkContext } from '../../src/sinks/sink.ts';
-import { startKafka } from '../../test/engines/kafka.ts';
 import { EMBEDDED_DEFAULTS } from '../../test/support/embedded-log.ts';
-import { kafkaLog } from '../../test/support/kafka-log.ts';
-import { KafkaView } from '../../test/support/kafka-view.ts';
-import { Program } from '../../test/support/program.ts';
-import { until } from '../../test/support/until.ts';
 import { loadByConnector } from '../load/by-connector.ts';
 import { fill } from '../load/events.ts';
+import { KafkaSource } from '../load/from-kafka.ts';
 import type { BenchResult } from '../result.ts';
 import { meets } from '../result.ts';
 import type { Report } from '../run.ts';
@@ -43,10 +38,6 @@ const FILES_A_PARTITION = 8;
 const ROUNDS = 3;
 /** One lane to warm up what both ways use. */
 const LANES = [1, 2] as const;
-const KAFKA_RECORDS = 600_000;
-const KAFKA_TOPIC = 'select-color';
-const KAFKA_MS = 300_000;
-const LOOK_MS = 20;
 
 export interface StoreBenchOptions {
   readonly name: string;
@@ -87,7 +78,9 @@ export async function storeBench({ name, start }: StoreBenchOptions, report: Rep
     figures[`put${suffix}_mb_per_s`] = round(median(rates.map(({ bare }) => bare)) * mbPerRecord, 1);
   }
   report('from Kafka …');
-  Object.assign(figures, await loadFromKafka(bench, directory));
+  await using source = await KafkaSource.start(directory);
+  const files = { store: bench.store('kafka'), roll: { bytes: '64MiB', age: '5s' } };
+  Object.assign(figures, await source.loadAll('files', { files }));
   const targets = { load_vs_put: 0.8, load_vs_put_2: 0.8, max_kafka_peak_rss_mb: 200 };
   return { name, ok: meets({ ...figures, ...ratios }, targets), figures, ratios, targets };
 }
@@ -125,30 +118,4 @@ function loadLanes(bench: StoreBench, log: Log, folder: string, directory: strin
   if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join(' '));
   const create = (context: SinkContext) => createFilesSink(config, context, { namedTypes: ['select-color'] });
   return loadByConnector(log, topicOf(lanes), `load-${folder}`, directory, create);
-}
-
-/** Small events from Kafka: how many a second, and the most memory that the loader ever held. */
-async function loadFromKafka(bench: StoreBench, directory: string): Promise<Record<string, number>> {
-  await using stack = new AsyncDisposableStack();
-  const kafka = await startKafka({ throughput: true });
-  stack.defer(() => kafka.close());
-  const view = new KafkaView(kafka.brokers);
-  stack.defer(() => view.close());
-  const source = kafkaLog(kafka.brokers);
-  stack.defer(() => source.close());
-  await fill(source, KAFKA_TOPIC, KAFKA_RECORDS, 2);
-  const files = { store: bench.store('kafka'), roll: { bytes: '64MiB', age: '5s' } };
-  const configuration = {
-    log: { kafka: { brokers: kafka.brokers } },
-    topics: { [KAFKA_TOPIC]: { types: [KAFKA_TOPIC], partitions: 2 } },
-    connectors: { files: { topics: [KAFKA_TOPIC], files } },
-  };
-  const program = stack.use(await Program.start({ directory, configuration, command: 'load' }));
-  const start = performance.now();
-  const loaded = async () => (await view.committed(groupOf('files'), [KAFKA_TOPIC])) === KAFKA_RECORDS;
-  await until('all is loaded from Kafka', loaded, KAFKA_MS, LOOK_MS);
-  const seconds = (performance.now() - start) / 1_000;
-  const peak = program.peakRssMb();
-  await program.stop();
-  return { kafka_events_per_s: Math.round(KAFKA_RECORDS / seconds), kafka_peak_rss_mb: peak };
 }
