@@ -73,6 +73,32 @@ async function idsIn(node: SearchNode, config: SearchConfig): Promise<string[]> 
   return (await documentsOf(node, allOf(config))).map(({ _id }) => _id).sort();
 }
 
+/** What keeps a node from taking events, and what ends that. */
+interface Cause {
+  spoil(): Promise<unknown>;
+  mend(): Promise<unknown>;
+}
+
+/** Events wait while the node refuses them, and are stored once it does not; none is a dead letter. */
+async function waitOut(t: TestContext, node: SearchNode, config: SearchConfig, cause: Cause, stored = 0) {
+  const clock = new TestClock();
+  const { writer, deadLetters } = await openWriter(t, config, clock);
+  if (stored > 0) {
+    await writer.write(records(stored), signal);
+    await writer.flush(signal);
+  }
+  await cause.spoil();
+  await writer.write(records(5, stored), signal);
+  const flush = writer.flush(signal);
+  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
+  if (stored > 0) assert.deepEqual(await idsIn(node, config), idsOf(records(stored)));
+  await cause.mend();
+  clock.advance(WAIT_MS);
+  assert.equal((await flush).durableUpTo, stored + 5);
+  assert.deepEqual(await idsIn(node, config), idsOf(records(stored + 5)));
+  assert.deepEqual(deadLetters.letters, []);
+}
+
 interface Pressure {
   readonly indexing_pressure: { readonly memory: { readonly total: { readonly coordinating_rejections: number } } };
 }
@@ -126,71 +152,38 @@ searchTest(
 for (const setting of ['index.blocks.write', 'index.blocks.read_only_allow_delete']) {
   searchTest(`events wait while ${setting} is set, and go on once it is not`, async (node, t) => {
     const config = searchConfigFor(node);
-    const clock = new TestClock();
-    const { writer, deadLetters } = await openWriter(t, config, clock);
-    await writer.write(records(1), signal);
-    await writer.flush(signal);
-    await node.ask('PUT', `/${today(config)}/_settings`, { [setting]: true });
-    await writer.write(records(10, 1), signal);
-    const flush = writer.flush(signal);
-    await until('what was refused waits to be sent again', () => clock.sleeping > 0);
-    assert.deepEqual(await idsIn(node, config), idsOf(records(1)));
-    await node.ask('PUT', `/${today(config)}/_settings`, { [setting]: null });
-    clock.advance(WAIT_MS);
-    assert.equal((await flush).durableUpTo, 11);
-    assert.deepEqual(await idsIn(node, config), idsOf(records(11)));
-    assert.deepEqual(deadLetters.letters, []);
+    const set = (value: true | null) => node.ask('PUT', `/${today(config)}/_settings`, { [setting]: value });
+    await waitOut(t, node, config, { spoil: () => set(true), mend: () => set(null) }, 1);
   });
 }
 
 searchTest('events wait while the cluster may have no further index, and go on once it may', async (node, t) => {
-  const config = searchConfigFor(node);
-  const clock = new TestClock();
-  const { writer, deadLetters } = await openWriter(t, config, clock);
   const setLimit = (shards: number | null) =>
     node.ask('PUT', '/_cluster/settings', { persistent: { 'cluster.max_shards_per_node': shards } });
   await node.ask('PUT', `/${randomUUID()}`, { settings: { 'index.number_of_replicas': 0 } });
-  await setLimit(1);
   t.after(() => setLimit(null));
-  await writer.write(records(5), signal);
-  const flush = writer.flush(signal);
-  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
-  await setLimit(null);
-  clock.advance(WAIT_MS);
-  assert.equal((await flush).durableUpTo, 5);
-  assert.deepEqual(await idsIn(node, config), idsOf(records(5)));
-  assert.deepEqual(deadLetters.letters, []);
+  await waitOut(t, node, searchConfigFor(node), { spoil: () => setLimit(1), mend: () => setLimit(null) });
 });
 
 searchTest('events wait while their index wants a pipeline that is not there', async (node, t) => {
   const config = searchConfigFor(node);
-  const clock = new TestClock();
-  const { writer, deadLetters } = await openWriter(t, config, clock);
-  await node.ask('PUT', `/${today(config)}`, { settings: { 'index.default_pipeline': 'none-such' } });
-  await writer.write(records(5), signal);
-  const flush = writer.flush(signal);
-  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
-  await node.ask('PUT', `/${today(config)}/_settings`, { 'index.default_pipeline': null });
-  clock.advance(WAIT_MS);
-  assert.equal((await flush).durableUpTo, 5);
-  assert.deepEqual(await idsIn(node, config), idsOf(records(5)));
-  assert.deepEqual(deadLetters.letters, []);
+  const index = `/${today(config)}`;
+  await waitOut(t, node, config, {
+    spoil: () => node.ask('PUT', index, { settings: { 'index.default_pipeline': 'none-such' } }),
+    mend: () => node.ask('PUT', `${index}/_settings`, { 'index.default_pipeline': null }),
+  });
 });
 
 searchTest('an alias that nothing can be written to makes events wait', async (node, t) => {
   const config = searchConfigFor(node, { index: `alias-${randomUUID()}` });
-  const clock = new TestClock();
-  const { writer, deadLetters } = await openWriter(t, config, clock);
   const aliases = { [config.index]: {} };
-  for (const part of [1, 2]) await node.ask('PUT', `/part-${part}-of-${config.index}`, { aliases });
-  await writer.write(records(5), signal);
-  const flush = writer.flush(signal);
-  await until('what was refused waits to be sent again', () => clock.sleeping > 0);
   const add = { index: `part-1-of-${config.index}`, alias: config.index, is_write_index: true };
-  await node.ask('POST', '/_aliases', { actions: [{ add }] });
-  clock.advance(WAIT_MS);
-  assert.equal((await flush).durableUpTo, 5);
-  assert.deepEqual(deadLetters.letters, []);
+  await waitOut(t, node, config, {
+    spoil: async () => {
+      for (const part of [1, 2]) await node.ask('PUT', `/part-${part}-of-${config.index}`, { aliases });
+    },
+    mend: () => node.ask('POST', '/_aliases', { actions: [{ add }] }),
+  });
 });
 
 searchTest('an index that stays blocked stops the connector with a reason, and loses nothing', async (node, t) => {

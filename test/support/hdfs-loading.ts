@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Connector, groupOf } from '../../src/loader/connector.ts';
+import { deadLetterTopic } from '../../src/log/dead-letter.ts';
 import type { EmbeddedLog } from '../../src/log/embedded/open.ts';
 import type { Producer } from '../../src/log/log.ts';
 import { readBack } from '../../src/sinks/files/read-files.ts';
@@ -51,7 +52,7 @@ export class HdfsLoading {
   /** Starts to load, at first nothing. */
   static async start(t: TestContext, config: HdfsStoreConfig): Promise<HdfsLoading> {
     const log = await openTestLog(t);
-    for (const topic of [TOPIC, `millrace-dead-letters-${CONNECTOR}`]) {
+    for (const topic of [TOPIC, deadLetterTopic(CONNECTOR)]) {
       await log.admin.createTopic(topic, { partitions: 1 });
     }
     const loading = new HdfsLoading(log, config);
@@ -97,23 +98,15 @@ export class HdfsLoading {
     await this.send(FEW);
     const end = this.#sent;
     const isLoaded = async () => ((await this.#log.admin.committed(groupOf(CONNECTOR)))[0]?.offset ?? 0) >= end;
-    await until('all is loaded', isLoaded, LONG_MS).catch((error: Error) => {
-      throw new Error(`${error.message}: ${JSON.stringify(this.#connector.snapshot)}`);
-    });
+    await this.#until('all is loaded', isLoaded);
   }
 
   /** Sends some, and waits until the connector has met this error, and what it does about it. */
   async meets(code: string, state: 'RUNNING' | 'RESTARTING' | 'FAILED'): Promise<string> {
     await this.send(FEW);
-    const { lastError } = await until(
-      `it meets ${code}`,
-      () => {
-        const { snapshot } = this.#connector;
-        return snapshot.lastError?.code === code && snapshot.state === state && snapshot;
-      },
-      LONG_MS,
-    ).catch((error: Error) => {
-      throw new Error(`${error.message}: ${JSON.stringify(this.#connector.snapshot)}`);
+    const { lastError } = await this.#until(`it meets ${code}`, () => {
+      const { snapshot } = this.#connector;
+      return snapshot.lastError?.code === code && snapshot.state === state && snapshot;
     });
     return lastError!.message;
   }
@@ -135,5 +128,12 @@ export class HdfsLoading {
     }
     const lost = Array.from({ length: this.#sent }, (_, offset) => `event-${offset}`).filter((id) => !counts.has(id));
     return { lost: lost.length, doubled: [...counts.values()].filter((count) => count > 1).length };
+  }
+
+  /** If that never is, the error tells where the connector stands. */
+  async #until<T>(what: string, isSo: Parameters<typeof until<T>>[1]): ReturnType<typeof until<T>> {
+    return until(what, isSo, LONG_MS).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(this.#connector.snapshot)}`);
+    });
   }
 }
