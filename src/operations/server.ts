@@ -86,7 +86,7 @@ export function createOperationsServer({
       questions,
     });
     server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
-    registerPages(server, loadDashboard());
+    registerPages(server);
   });
 
   return {
@@ -174,10 +174,13 @@ const STATUS_OF_CONNECTION_ERROR: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-function registerPages(server: Server, assets: Assets): void {
+/** Read when the first person comes: what strips the scripts' types is larger than all else in this thread. */
+function registerPages(server: Server): void {
+  let dashboard: Assets | undefined;
   server.get('/*', { schema: { hide: true } }, async (request, reply) => {
+    dashboard ??= loadDashboard();
     const [pathname = '/'] = request.url.split('?');
-    const asset = assets.get(pathname === '/' ? 'index.html' : pathname.slice(1));
+    const asset = dashboard.get(pathname === '/' ? 'index.html' : pathname.slice(1));
     if (!asset) throw operationsErrors.NOT_FOUND('There is nothing here.');
     const { status, headers, body } = replyWithAsset(asset, request.headers['if-none-match']);
     return reply.code(status).headers(headers).send(body);

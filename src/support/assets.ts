@@ -37,8 +37,8 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads a folder of pages once, at start: what is served later is only ever what is in this map,
- * so no request can reach the file system. TypeScript becomes JavaScript by having its types
+ * Reads a folder of pages once: what is served later is only ever what is in this map, so no
+ * request can reach the file system. TypeScript becomes JavaScript by having its types
  * stripped; tests, declarations and files of unknown kinds are left out.
  */
 export function loadAssets(directory: string, options: AssetOptions = {}): Assets {
