@@ -12,7 +12,8 @@ export function adapterProduces(order: ProduceOrder, flags: readonly string[] = 
 }
 
 export function adapterConsumes(order: ConsumeOrder, flags: readonly string[] = []): Promise<OwnRate> {
-  return ask('consume.ts', order, [...SERVER_FLAGS.load, ...flags]);
+  // Here the main thread does what a connector's thread does there, and has as much room as that.
+  return ask('consume.ts', order, [...SERVER_FLAGS.collect, ...flags]);
 }
 
 async function ask(script: string, order: object, flags: readonly string[]): Promise<OwnRate> {

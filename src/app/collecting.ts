@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Collector } from '../collector/server.ts';
 import { createCollector } from '../collector/server.ts';
 import { Bookkeeper } from '../delivery/bookkeeper.ts';
@@ -9,6 +8,7 @@ import { systemClock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { eventSchemas, eventTopics } from './configuration.ts';
+import { spoolRoot } from './data-directory.ts';
 import { demoPages } from './demo-pages.ts';
 import type { ProgressTracker } from './progress.ts';
 
@@ -20,11 +20,6 @@ export interface CollectingSnapshot {
   readonly collector: CollectorStatus;
   /** Of the whole data directory. */
   readonly accounting: Accounting;
-}
-
-/** Where collector processes keep their books and spools. */
-export function spoolRoot(dataDirectory: string): string {
-  return path.join(path.resolve(dataDirectory), 'spool');
 }
 
 /** The half of the program that takes events and delivers them to the log: in this process, or in several. */

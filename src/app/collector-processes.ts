@@ -11,9 +11,9 @@ import { systemClock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import type { Collecting, CollectingSnapshot } from './collecting.ts';
-import { spoolRoot } from './collecting.ts';
 import type { CollectorProcessCalls } from './collector-process.ts';
 import type { LoadedConfiguration } from './configuration.ts';
+import { spoolRoot } from './data-directory.ts';
 import { threadErrors } from './thread-host.ts';
 
 const { SERVER_FLAGS } = createRequire(import.meta.url)('../../bin/find-node.cjs') as {

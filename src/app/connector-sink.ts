@@ -1,12 +1,9 @@
-import path from 'node:path';
 import type { Log } from '../log/log.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import type { DeadLetters, Sink } from '../sinks/sink.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Logger } from '../support/logger.ts';
-import { eventTopics, sinkKind } from './configuration.ts';
-import type { Configuration } from './definition.ts';
 
 /** What the sink of a connector is made from; plain data, so that it crosses threads. */
 export interface SinkPlan {
@@ -19,19 +16,6 @@ export interface SinkPlan {
   readonly namedTypes: readonly string[];
   /** Absolute path. */
   readonly dataDirectory: string;
-}
-
-export function sinkPlan(configuration: Configuration, name: string): SinkPlan {
-  const connector = configuration.connectors[name];
-  if (!connector) throw new Error(`there is no connector ${name}`);
-  const kind = sinkKind(connector);
-  return {
-    name,
-    kind,
-    sinkConfig: connector[kind],
-    namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
-    dataDirectory: path.resolve(configuration.data),
-  };
 }
 
 /** Makes a sink to the plan, each time anew. */

@@ -11,11 +11,14 @@ import { defineErrors } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import { eventTopics } from './configuration.ts';
-import { sinkPlan } from './connector-sink.ts';
 import type { ConnectorThread, ConnectorThreadData } from './connector-worker.ts';
 import type { Configuration } from './definition.ts';
+import { sinkPlan } from './sink-plan.ts';
 import type { ThreadOptions } from './thread-host.ts';
 import { ThreadHost } from './thread-host.ts';
+
+/** Records live from a fetch to their encoding: what outlasts two collections of the young costs the most. */
+const YOUNG_MIB = 24;
 
 /** Longest wait for a snapshot: a sink that computes for long must not hold up the status. */
 const SNAPSHOT_MS = 500;
@@ -56,6 +59,7 @@ export class ConnectorHost {
     this.#threadOptions = {
       entry: new URL('./connector-worker.ts', import.meta.url),
       name: `connector ${name}`,
+      youngMiB: YOUNG_MIB,
       data: () => {
         const workerData = data();
         return { workerData, transfer: transferOf(workerData.log) };

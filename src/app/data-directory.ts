@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import { defineErrors, messageOf } from '../support/errors.ts';
 import { makeDirectory } from '../support/make-directory.ts';
 
@@ -19,4 +20,9 @@ export function prepareDataDirectory(directory: string): void {
       cause: error,
     });
   }
+}
+
+/** Where collector processes keep their books and spools. */
+export function spoolRoot(dataDirectory: string): string {
+  return path.join(path.resolve(dataDirectory), 'spool');
 }

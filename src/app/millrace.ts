@@ -10,8 +10,6 @@ import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
 import type { Collecting } from './collecting.ts';
-import { CollectorProcess } from './collecting.ts';
-import { CollectorProcesses } from './collector-processes.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { eventTopics } from './configuration.ts';
 import type { ConnectorHost } from './connector-thread.ts';
@@ -23,6 +21,7 @@ import type { SearchedStore } from './operations-worker.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
+import { sizeThreadsApart } from './thread-host.ts';
 import { configuredPartitions, createTopicsOnceReached } from './topics.ts';
 
 /** How long each step of a stop may take, in milliseconds. */
@@ -85,6 +84,8 @@ class Program {
 
   async start(): Promise<Millrace> {
     prepareDataDirectory(this.#data);
+    // All in one process has to be small: there the flags hold for every thread.
+    if (!(this.#halves.collect && this.#halves.load)) sizeThreadsApart();
     const failure = Promise.withResolvers<Error>();
     const log = await this.#openLog(failure.resolve);
     const topics = createTopicsOnceReached(log.admin, this.#configuration, {
@@ -147,11 +148,17 @@ class Program {
     return log;
   }
 
-  /** Resolves to the address at which a person reaches it from this machine. */
+  /**
+   * Resolves to the address at which a person reaches it from this machine. A process that only
+   * loads does without all the modules that this needs.
+   */
   async #startCollecting(log: OpenLog, onFailure: (error: Error) => void): Promise<string> {
     const { listen, demo, processes } = this.#configuration.collector;
-    if (processes > 1) this.#collecting = new CollectorProcesses(this.#loaded, this.#logger);
-    else {
+    if (processes > 1) {
+      const { CollectorProcesses } = await import('./collector-processes.ts');
+      this.#collecting = new CollectorProcesses(this.#loaded, this.#logger);
+    } else {
+      const { CollectorProcess } = await import('./collecting.ts');
       const hasDemo = demo ?? this.#halves.load;
       const progress = hasDemo ? new ProgressTracker(log.admin, this.#connectors) : undefined;
       const [loaded, logger] = [this.#loaded, this.#logger];

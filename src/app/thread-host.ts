@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Transferable } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
 import { Backoff } from '../support/backoff.ts';
@@ -23,8 +24,8 @@ export interface ThreadOptions {
   readonly name: string;
   /** Asked for anew at each start, since what is transferred belongs to one thread. */
   readonly data: () => { readonly workerData: unknown; readonly transfer: readonly Transferable[] };
-  /** Most MiB for its new objects, for a thread that does little; each may else keep three times the program's `--max-semi-space-size`. */
-  readonly youngMiB?: number;
+  /** Most MiB for its new objects: three times what the flag `--max-semi-space-size` says, which outrules it. */
+  readonly youngMiB: number;
   /** What the thread may ask of this one. */
   readonly handlers?: Handlers;
   readonly logger: Logger;
@@ -32,6 +33,14 @@ export interface ThreadOptions {
   readonly onCrash?: (reason: string) => void;
   /** Told that the thread has been started again. */
   readonly onRevived?: () => void;
+}
+
+/**
+ * Ends the sway of the flag that the program was started with: it has sized the main thread, and
+ * would size all other threads alike, whether they move every record or answer a question a day.
+ */
+export function sizeThreadsApart(): void {
+  setFlagsFromString('--max-semi-space-size=0');
 }
 
 /** A thread that is started again when it dies; whatever it does goes on from what is durable. */
@@ -68,8 +77,8 @@ export class ThreadHost<Calls extends Handlers> {
   #start(): [Worker, Channel<Calls>] {
     const { entry, name, data, youngMiB, handlers } = this.#options;
     const { workerData, transfer } = data();
-    const limits = youngMiB === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngMiB } };
-    const worker = new Worker(entry, { workerData, transferList: [...transfer], name, ...limits });
+    const resourceLimits = { maxYoungGenerationSizeMb: youngMiB };
+    const worker = new Worker(entry, { workerData, transferList: [...transfer], name, resourceLimits });
     const channel = new Channel<Calls>(worker, handlers);
     let reason = 'it ended by itself';
     worker.on('error', (error) => {

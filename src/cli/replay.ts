@@ -1,4 +1,5 @@
-import { sinkMaker, sinkPlan } from '../app/connector-sink.ts';
+import { sinkMaker } from '../app/connector-sink.ts';
+import { sinkPlan } from '../app/sink-plan.ts';
 import { createTopics } from '../app/topics.ts';
 import { parseTimestamp } from '../event/time.ts';
 import type { Replayed, TimeRange } from '../loader/replay.ts';

@@ -1,6 +1,6 @@
 /** The paths there are, each with what OpenAPI says of it. */
 import { Type } from 'typebox';
-import { eventSchema } from '../event/event.ts';
+import { eventSchema } from '../event/schema.ts';
 import { ALL_FAULTS } from './errors.ts';
 import { selectQuery } from './protocols/select.ts';
 

@@ -6,7 +6,8 @@
 import { Ajv } from 'ajv';
 import type { EventFault } from './errors.ts';
 import type { CanonicalEvent, EventInput, Stamp } from './event.ts';
-import { COLLECTOR_FIELDS, eventSchema, newEventId } from './event.ts';
+import { COLLECTOR_FIELDS, newEventId } from './event.ts';
+import { eventSchema } from './schema.ts';
 import { formatTimestamp, parseTimestamp, toTime } from './time.ts';
 
 /** Bounds of one event. */

@@ -14,6 +14,9 @@ export interface QuerySource {
   readonly path: string;
 }
 
+/** Most MiB for new objects: an operator's questions are few. */
+const YOUNG_MIB = 3;
+
 /** Questions that may wait for the one being answered. */
 const MOST_WAITING = 32;
 
@@ -89,7 +92,10 @@ class QueryThread implements EventQuery {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('query-worker.ts', import.meta.url), { workerData: this.#source });
+    const worker = new Worker(new URL('query-worker.ts', import.meta.url), {
+      workerData: this.#source,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     const channel = new Channel<QueryHandlers>(worker);
     const thread = { worker, channel };
     const gone = (reason: string) => {
