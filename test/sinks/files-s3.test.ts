@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import { Chain } from '../../src/sinks/files/chain.ts';
 import { readWhole } from '../../src/sinks/files/stores/file-store.ts';
+import { Bucket } from '../../src/sinks/files/stores/s3/bucket.ts';
 import { harmOf } from '../../src/sinks/files/stores/s3/check.ts';
+import { S3Client } from '../../src/sinks/files/stores/s3/client.ts';
 import { S3FileStore } from '../../src/sinks/files/stores/s3/store.ts';
+import { systemClock } from '../../src/support/clock.ts';
+import { silentLogger } from '../../src/support/logger.ts';
 import { s3StoreConfigFor } from '../engines/s3-config.ts';
 import { s3Test } from '../engines/s3-test.ts';
+import { IDENTITY } from '../support/chain-model.ts';
 
 const PATHS = { temporary: '_millrace/tmp/a/0.part', final: 'type=x/0.json' };
 const MIB = 1 << 20;
@@ -101,6 +108,30 @@ s3Test('the uploads of an older writer end with its temporary folder, and can no
   assert.deepEqual((await server.contents(config.bucket)).uploads, []);
   assert.deepEqual(await zombie.finish([file], t.signal), [file]);
   assert.deepEqual((await server.contents(config.bucket)).objects, []);
+});
+
+s3Test('an upload that no marker leads to is ended by the next claim, and no other', async (server, t) => {
+  const config = await s3StoreConfigFor(server);
+  const store = new S3FileStore(config);
+  t.after(() => store.close());
+  const bucket = new Bucket(new S3Client(config), config);
+  t.after(() => bucket.close());
+  const begin = async (partition: number) => {
+    const identity = { ...IDENTITY, partition };
+    const chain = new Chain(store, identity, { clock: systemClock, logger: silentLogger, newId: randomUUID });
+    const assignment = await chain.assign(() => {}, t.signal);
+    const name = assignment.fileName({ first: 0, index: 0, extension: '.json' });
+    const paths = { temporary: assignment.temporaryPath(0), final: `type=x/${name}` };
+    await store.stage(paths, t.signal);
+    return { chain, paths };
+  };
+  const [dead, alive] = [await begin(0), await begin(1)];
+  // As if another one had cleaned up just before the upload was begun, and its writer died just after.
+  await bucket.delete(dead.paths.temporary, t.signal);
+  const open = async () => (await bucket.uploads('', t.signal)).map(({ key }) => key).sort();
+  assert.deepEqual(await open(), [dead.paths.final, alive.paths.final].sort());
+  await dead.chain.assign(() => {}, t.signal);
+  assert.deepEqual(await open(), [alive.paths.final]);
 });
 
 s3Test('two stores finish the same file at once', async (server, t) => {

@@ -67,8 +67,8 @@ export class MemoryBucket {
           this.#uploads.delete(upload.uploadId);
           this.onChange();
         }),
-      uploadsOf: (key) =>
-        ask({ name: 'uploadsOf', path: key }, () => this.openUploads.filter((upload) => upload.key === key)),
+      uploads: (start) =>
+        ask({ name: 'uploads', path: start }, () => this.openUploads.filter(({ key }) => key.startsWith(start))),
       lifecycleRules: async () => [],
       close: async () => {},
     };

@@ -7,7 +7,7 @@ import { filesErrors, isGone } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
 import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.ts';
-import type { ChainIdentity, DataFileName } from './paths.ts';
+import type { ChainIdentity, ChainPlaces, DataFileName } from './paths.ts';
 import { chainPlaces, dataFileName, manifestName, manifestNumber } from './paths.ts';
 import { Publication } from './publication.ts';
 import type { FileStore } from './stores/file-store.ts';
@@ -66,6 +66,7 @@ export class Chain {
   readonly context: ChainContext;
   readonly #commits: string;
   readonly #temporary: string;
+  readonly #committedBy: ChainPlaces['committedBy'];
 
   constructor(store: FileStore, identity: ChainIdentity, context: ChainContext, places = chainPlaces(identity)) {
     this.store = store;
@@ -73,6 +74,7 @@ export class Chain {
     this.context = context;
     this.#commits = places.commits;
     this.#temporary = places.temporary;
+    this.#committedBy = places.committedBy;
   }
 
   /** The numbers of the manifests, ascending. */
@@ -235,6 +237,9 @@ export class Chain {
       const isOver = Number.parseInt(name, 10) <= number && name !== mine;
       if (isOver) await this.store.remove(`${this.#temporary}/${name}`, signal);
     }
+    // What older manifests committed is finished: no file of theirs is still to be.
+    const isStray = (file: string) => (this.#committedBy(file) ?? Number.POSITIVE_INFINITY) <= number;
+    await this.store.endStrays?.(isStray, signal);
   }
 }
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { posix as path } from 'node:path';
 
 /**
  * Names below the root of a store. Those of `_millrace/` are part of the protocol: a program that
@@ -37,17 +38,33 @@ export function chainName({ connector, topicId, partition }: ChainIdentity): str
 export interface ChainPlaces {
   readonly commits: string;
   readonly temporary: string;
+  /** The number of the manifest that is to commit a file of this path; undefined for a file of another chain. */
+  readonly committedBy: (file: string) => number | undefined;
 }
 
 export function chainPlaces(identity: ChainIdentity): ChainPlaces {
-  const name = chainName(identity);
-  return { commits: `${WORK}/commits/${name}`, temporary: `${WORK}/tmp/${name}` };
+  const [name, files] = [chainName(identity), dataFileChain(identity)];
+  return {
+    commits: `${WORK}/commits/${name}`,
+    temporary: `${WORK}/tmp/${name}`,
+    committedBy(file) {
+      const parsed = parseDataFileName(path.basename(file));
+      return parsed?.chain === files && !parsed.merged ? parsed.from : undefined;
+    },
+  };
 }
 
 /** Those of the chain that says how files of a folder were merged. A hash, since paths may be longer than a name. */
 export function compactionPlaces(folder: string): ChainPlaces {
   const key = hash('sha256', folder).slice(0, FOLDER_KEY_CHARACTERS);
-  return { commits: `${WORK}/compact/${key}`, temporary: `${WORK}/tmp/compact+${key}` };
+  return {
+    commits: `${WORK}/compact/${key}`,
+    temporary: `${WORK}/tmp/compact+${key}`,
+    committedBy(file) {
+      const parsed = path.dirname(file) === (folder || '.') ? parseDataFileName(path.basename(file)) : undefined;
+      return parsed?.merged ? parsed.last : undefined;
+    },
+  };
 }
 
 /** The parts of a chain's name, or undefined for another name. */
@@ -113,8 +130,8 @@ export function dataFileChain(chain: ChainIdentity): string {
 
 /** What the name of a data file tells; undefined for another name. `chain` is as {@link dataFileChain} makes it. */
 export function parseDataFileName(name: string): ParsedDataFileName | undefined {
-  const [, chain, first, from, to, extension = ''] =
-    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+\d+(\..+)$/.exec(name) ?? [];
+  const [, chain, first, from, to, last, extension = ''] =
+    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+(\d+)(\..+)$/.exec(name) ?? [];
   if (chain === undefined) return undefined;
   return {
     chain,
@@ -122,6 +139,7 @@ export function parseDataFileName(name: string): ParsedDataFileName | undefined 
     from: Number(from),
     to: Number(to ?? from),
     merged: to !== undefined,
+    last: Number(last),
     extension,
   };
 }
@@ -134,6 +152,8 @@ export interface ParsedDataFileName {
   readonly from: number;
   readonly to: number;
   readonly merged: boolean;
+  /** Which file of its writer it is; of a merged one, the number of the manifest that commits it. */
+  readonly last: number;
   readonly extension: string;
 }
 

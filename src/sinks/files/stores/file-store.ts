@@ -68,6 +68,12 @@ export interface FileStore {
   /** Removes a file, or a folder with all that is in it; nothing happens if there is none. */
   remove(path: string, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Ends files that were begun where they will stand, and that no temporary path leads to (any
+   * more). Absent where a file that is begun always has a temporary path.
+   */
+  endStrays?(isStray: (final: string) => boolean, signal: AbortSignal): Promise<void>;
+
   /** Ends the connections that are kept. The last call, also after an `open` that failed. Never throws. */
   close(): Promise<void>;
 }

@@ -156,18 +156,18 @@ export class Bucket {
     }
   }
 
-  /** The uploads open on one key. */
-  async uploadsOf(key: string, signal: AbortSignal): Promise<OpenUpload[]> {
-    const { Key: full } = this.#at(key);
+  /** The uploads open on keys that begin so; some services know only those of a whole key. */
+  async uploads(start: string, signal: AbortSignal): Promise<OpenUpload[]> {
+    const { Key: full } = this.#at(start);
     const found: OpenUpload[] = [];
     let next: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
     do {
       const from: { KeyMarker?: string; UploadIdMarker?: string } = next;
-      const page = await this.#client.call(this.#small(key, signal), (s3, options) =>
+      const page = await this.#client.call(this.#small(start, signal), (s3, options) =>
         s3.listMultipartUploads({ Bucket: this.#config.bucket, Prefix: full, ...from }, options),
       );
       for (const { Key, UploadId: uploadId } of page.Uploads ?? []) {
-        if (Key === full && uploadId) found.push({ key, uploadId });
+        if (Key?.startsWith(full) && uploadId) found.push({ key: Key.slice(this.#prefix.length), uploadId });
       }
       const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
       next =

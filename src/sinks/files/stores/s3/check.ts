@@ -44,7 +44,7 @@ async function checkUploads(bucket: BucketRequests, key: string, signal: AbortSi
   const id = randomUUID();
   const upload = await bucket.beginUpload(key, id, signal);
   try {
-    const open = await bucket.uploadsOf(key, signal);
+    const open = await bucket.uploads(key, signal);
     if (!open.some(({ uploadId }) => uploadId === upload.uploadId)) {
       throw filesErrors.FILES_S3_UNFIT('the service does not list an open upload');
     }

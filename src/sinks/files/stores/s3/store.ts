@@ -148,6 +148,12 @@ export class S3FileStore implements FileStore {
     });
   }
 
+  /** Those whose marker was taken away while they were begun, by a program that died before it saw that. */
+  async endStrays(isStray: (final: string) => boolean, signal: AbortSignal): Promise<void> {
+    const strays = (await this.#bucket.uploads('', signal)).filter(({ key }) => isStray(key));
+    await each(strays, (upload) => this.#bucket.abortUpload(upload, signal));
+  }
+
   async close(): Promise<void> {
     await this.#bucket.close();
   }
@@ -212,7 +218,9 @@ export class S3FileStore implements FileStore {
 
   async #endUploads(final: string, signal: AbortSignal): Promise<void> {
     if (final === '') return;
-    for (const upload of await this.#bucket.uploadsOf(final, signal)) await this.#bucket.abortUpload(upload, signal);
+    for (const upload of await this.#bucket.uploads(final, signal)) {
+      if (upload.key === final) await this.#bucket.abortUpload(upload, signal);
+    }
   }
 
   /** The final key that a marker names; empty for what is no marker, undefined if there is nothing. */
