@@ -67,6 +67,7 @@ export class DataFile {
   /** Hands what has gathered over to be written, once what was drained before it is. */
   async #drain(signal: AbortSignal): Promise<void> {
     await this.#sending;
+    await this.#encoder.room?.();
     this.#inFlight = this.#encoder.buffered;
     this.#sending = this.#write(this.#encoder.drain(), signal);
     // The next drain, or the seal, meets the failure.
@@ -74,10 +75,14 @@ export class DataFile {
   }
 
   async #write(encoding: Promise<readonly Uint8Array[]>, signal: AbortSignal): Promise<void> {
-    const bytes = await this.#store(await encoding, signal);
-    // At once, so that nothing is counted twice.
-    this.#sent += bytes;
-    this.#inFlight = 0;
+    try {
+      const bytes = await this.#store(await encoding, signal);
+      // At once, so that nothing is counted twice.
+      this.#sent += bytes;
+      this.#inFlight = 0;
+    } finally {
+      this.#encoder.written?.();
+    }
   }
 
   /** Gives the number of bytes. */

@@ -17,8 +17,12 @@ export interface Encoder {
   readonly buffered: number;
   /** Takes a value that the format accepts, as long as there is room; one that holds nothing takes a value of any size. */
   take(value: Uint8Array): boolean;
+  /** Takes memory for what the next `drain` gives out, once there is some. Absent: it needs none. */
+  room?(): Promise<void>;
   /** Makes room at once, and gives out what it has once that is encoded. */
   drain(): Promise<readonly Uint8Array[]>;
+  /** Told when what the last `drain` gave out is written, or never will be. */
+  written?(): void;
   /** Gives out the end of the file, after all was drained. */
   end(): Promise<readonly Uint8Array[]>;
   /** Frees what it holds. The last call, also for a file that was never ended. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { StagedMemory } from '../../../../../test/support/staged-memory.ts';
+import { until } from '../../../../../test/support/until.ts';
 import { DataFile } from '../../data-file.ts';
 import type { ParquetOptions } from './parquet.ts';
 import { Parquet } from './parquet.ts';
@@ -168,6 +170,46 @@ test('what stands in memory is a row group, however long the file', async () => 
   const groups = parquetMetadata(new Uint8Array(memory.content).buffer).row_groups;
   assert.ok(groups.length > 50);
   assert.ok(memory.pieces.every(({ length }) => length < 100_000));
+});
+
+test('a store that is slow holds up whoever has more to give, so that few row groups are on their way', async () => {
+  const rowGroup = { records: 1_000, bytes: 10_000 };
+  const format = new Parquet({ ...OPTIONS, rowGroup });
+  const slow = Promise.withResolvers<void>();
+  let [taken, given] = [0, 0];
+  const parts = Array.from({ length: 32 }, () => {
+    const memory = new StagedMemory();
+    const write = memory.write.bind(memory);
+    memory.write = async (chunk) => {
+      given += chunk.length;
+      await slow.promise;
+      await write(chunk);
+    };
+    return new DataFile(memory, format.encoder());
+  });
+  const value = json({ id: 'an-event', text: 'x'.repeat(70) });
+  const filling = (async () => {
+    for (let offset = 0; offset < 20_000; offset++) {
+      const file = parts[offset % parts.length]!;
+      format.accepts(value);
+      if (!file.tryAppend(value, offset)) await file.append(value, offset, signal);
+      taken += value.length;
+    }
+  })();
+  // Nothing but a write that ends can let it go on, so what it has taken by now is all.
+  await until('it waits for the store', async () => {
+    const before = taken;
+    await setImmediate();
+    return given > 0 && taken === before;
+  });
+  assert.ok(taken < 8 * rowGroup.bytes, `${taken}`);
+  slow.resolve();
+  await filling;
+  const sealed = await Promise.all(parts.map((file) => file.seal(signal)));
+  assert.equal(
+    sealed.reduce((sum, { records }) => sum + records, 0),
+    20_000,
+  );
 });
 
 test('many open files hold a few row groups together, and none gives out crumbs for it', async () => {

@@ -17,6 +17,9 @@ const PIECE_BYTES = 64 << 10;
 /** Full row groups that all open files of a partition may hold together; beyond that they get smaller ones. */
 const ROW_GROUPS_IN_MEMORY = 4;
 
+/** Full row groups that may be on their way to the store; whoever has more to give waits. */
+const ROW_GROUPS_UNDER_WAY = 2;
+
 export interface ParquetOptions {
   readonly compression: keyof typeof CODECS;
   /** Columns for fields of the events' own. */
@@ -37,7 +40,7 @@ export class Parquet implements FileFormat {
   constructor(options: ParquetOptions) {
     this.#options = options;
     this.#columns = columnsWith(options.columns);
-    this.#memory = new Memory(ROW_GROUPS_IN_MEMORY * options.rowGroup.bytes);
+    this.#memory = new Memory(options.rowGroup.bytes);
   }
 
   accepts(value: Uint8Array): boolean {
@@ -62,14 +65,18 @@ export class Parquet implements FileFormat {
   }
 }
 
-/** What the open files of a partition hold together. */
+/** What the open files of a partition hold together, and what of theirs is on its way to the store. */
 class Memory {
   readonly #most: number;
+  readonly #mostUnderWay: number;
   #bytes = 0;
+  #underWay = 0;
   #files = 0;
+  #arrival = Promise.withResolvers<void>();
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(rowGroupBytes: number) {
+    this.#most = ROW_GROUPS_IN_MEMORY * rowGroupBytes;
+    this.#mostUnderWay = ROW_GROUPS_UNDER_WAY * rowGroupBytes;
   }
 
   /** Whether a file with so many bytes must give them out before it takes more: all is used, and not less by it than by others. */
@@ -83,6 +90,18 @@ class Memory {
 
   release(bytes: number): void {
     this.#bytes -= bytes;
+  }
+
+  /** Lets so many bytes go, once others have arrived. */
+  async send(bytes: number): Promise<void> {
+    while (this.#underWay >= this.#mostUnderWay) await this.#arrival.promise;
+    this.#underWay += bytes;
+  }
+
+  arrived(bytes: number): void {
+    this.#underWay -= bytes;
+    this.#arrival.resolve();
+    this.#arrival = Promise.withResolvers();
   }
 
   fileOpened(): void {
@@ -107,6 +126,8 @@ class ParquetEncoder implements Encoder {
   #piece = new Uint8Array(0);
   #pieceUsed = 0;
   #buffered = 0;
+  /** Bytes of the events given out last, until they are written. */
+  #underWay = 0;
 
   constructor(
     options: ParquetOptions,
@@ -144,6 +165,17 @@ class ParquetEncoder implements Encoder {
     this.#buffered += value.length;
     this.#memory.hold(value.length);
     return true;
+  }
+
+  async room(): Promise<void> {
+    const bytes = this.#buffered;
+    await this.#memory.send(bytes);
+    this.#underWay = bytes;
+  }
+
+  written(): void {
+    this.#memory.arrived(this.#underWay);
+    this.#underWay = 0;
   }
 
   async drain(): Promise<readonly Uint8Array[]> {
