@@ -15,8 +15,8 @@ const RECORDS = 10_000;
 const KILLS = 12;
 
 /** Loads in a process, which is killed after so many of its batches; says how far it called the records durable. */
-async function load(t: TestContext, directory: string, compression: string, batches: number): Promise<number> {
-  const child = spawn(process.execPath, [CHILD, directory, String(RECORDS), compression], {
+async function load(t: TestContext, directory: string, settings: object, batches: number): Promise<number> {
+  const child = spawn(process.execPath, [CHILD, directory, String(RECORDS), JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
@@ -43,19 +43,30 @@ async function stored(t: TestContext, directory: string): Promise<number[]> {
 
 const upTo = (end: number) => Array.from({ length: end }, (_, offset) => offset);
 
-for (const compression of ['none', 'gzip']) {
-  test(`killed at any moment, ${compression}: nothing lost, doubled, partial or left behind`, async (t) => {
+const FORMATS = {
+  'JSON lines': {},
+  'JSON lines, gzip': { compression: 'gzip' },
+  // Several row groups a file.
+  'Parquet, zstd': {
+    format: 'parquet',
+    compression: 'zstd',
+    parquet: { columns: {}, rowGroup: { records: 20, bytes: 8 << 20 } },
+  },
+};
+
+for (const [format, settings] of Object.entries(FORMATS)) {
+  test(`killed at any moment, ${format}: nothing lost, doubled, partial or left behind`, async (t) => {
     const directory = path.join(temporaryDirectory(t), 'files');
     let durable = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const batches = 1 + Math.floor(Math.random() * 40);
-      durable = Math.max(durable, await load(t, directory, compression, batches));
+      durable = Math.max(durable, await load(t, directory, settings, batches));
       const seen = await stored(t, directory);
       assert.deepEqual(seen, upTo(seen.length));
       assert.ok(seen.length >= durable, `${durable} were durable, but only ${seen.length} are there`);
       assert.ok(seen.length < RECORDS, 'the kills came too late to prove anything');
     }
-    await load(t, directory, compression, Number.POSITIVE_INFINITY);
+    await load(t, directory, settings, Number.POSITIVE_INFINITY);
     assert.deepEqual(await stored(t, directory), upTo(RECORDS));
     const temporary = globSync('_millrace/tmp/**/*.{part,manifest}', { cwd: directory });
     assert.deepEqual(temporary, []);

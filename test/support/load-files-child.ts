@@ -1,4 +1,4 @@
-/** A loader in a process of its own, that a test kills: argument 1 is the folder, 2 the number of records, 3 the compression. */
+/** A loader in a process of its own, that a test kills: argument 1 is the folder, 2 the number of records, 3 settings of the files. */
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
@@ -6,7 +6,7 @@ import { TestAdmin } from './admin.ts';
 import { filesConfigWith } from './files.ts';
 import { recordAt } from './records.ts';
 
-const [directory = '', count = '0', compression = 'none'] = process.argv.slice(2);
+const [directory = '', count = '0', settings = '{}'] = process.argv.slice(2);
 const records = Number(count);
 const batchRecords = 20;
 const { signal } = new AbortController();
@@ -14,7 +14,7 @@ const { signal } = new AbortController();
 const sink = createFilesSink(
   filesConfigWith({
     store: { local: { path: directory } },
-    compression: compression === 'gzip' ? 'gzip' : 'none',
+    ...JSON.parse(settings),
     roll: { records: 50, bytes: 1 << 20, age: 1_000 },
   }),
   {
