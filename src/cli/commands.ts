@@ -1,3 +1,4 @@
+import { adopt } from './adopt.ts';
 import type { Command } from './command.ts';
 import { compact } from './compact.ts';
 import { config } from './config.ts';
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   replay,
   verify,
   compact,
+  adopt,
   doctor,
   config,
 ];

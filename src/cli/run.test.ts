@@ -47,6 +47,7 @@ test('a question about data that is not there makes none', async (t) => {
     ['connectors'],
     ['verify', 'files'],
     ['compact', 'files'],
+    ['adopt', 'files'],
   ]) {
     assert.equal((await run(...words)).code, 3, words.join(' '));
     assert.ok(!existsSync(data));

@@ -45,6 +45,7 @@ test('help and version come without a configuration', (t) => {
     'deadletters',
     'verify',
     'compact',
+    'adopt',
     'doctor',
     'config',
   ]) {

@@ -38,6 +38,8 @@ export interface CommitPlan {
   readonly kind: Exclude<ManifestKind, 'claim'>;
   readonly resume: number;
   readonly end: number;
+  /** The first offset that the chain answers for; absent: as before. */
+  readonly since?: number;
   readonly refused: number;
   readonly files: readonly ManifestFile[];
   /** Files that these replace. */
@@ -128,6 +130,7 @@ export class Chain {
         kind: 'claim',
         resume: null,
         end: newest?.end ?? null,
+        ...(newest?.since !== undefined && { since: newest.since }),
         counts: { records: 0, bytes: 0, refused: 0 },
         files: [],
       };
@@ -289,7 +292,8 @@ export class Assignment implements Hold {
    * If it throws, the assignment is over and `giveUp` says what becomes of its files.
    */
   async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
-    const { kind, resume, end, refused, files, sources, closed = Promise.resolve() } = plan;
+    const { kind, resume, end, since = this.#last.since, refused, files, sources } = plan;
+    const { closed = Promise.resolve() } = plan;
     const manifest: Manifest = {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
@@ -299,6 +303,7 @@ export class Assignment implements Hold {
       kind,
       resume,
       end,
+      ...(since !== undefined && { since }),
       counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
       files,
       ...(sources && { sources }),

@@ -3,7 +3,11 @@ import { defineErrors, MillraceError } from '../../support/errors.ts';
 export const filesErrors = defineErrors({
   FILES_CHAIN_MISSING: {
     decision: 'stop',
-    help: 'The log says that this connector has loaded records, but its folder "_millrace" does not. Point the path back to where the files were, or reset the position of the connector in the log to load everything again.',
+    help: 'The log says that this connector has loaded records, but its folder "_millrace" does not. Point the path back to where the files were. To leave them behind, stop loading and run "millrace adopt NAME": the connector then goes on here from its position in the log, or with "--from earliest" from the first record that the log still has.',
+  },
+  FILES_ADOPT_WOULD_DOUBLE: {
+    decision: 'refuse',
+    help: 'Files that already hold what would be loaded next stand in the path. Move the file that the message names away with all others of its partition, restore "_millrace" from a copy, or load into a new path.',
   },
   FILES_OWNER_MISMATCH: {
     decision: 'stop',
@@ -23,7 +27,7 @@ export const filesErrors = defineErrors({
   },
   FILES_AHEAD_OF_LOG: {
     decision: 'stop',
-    help: 'The log ends before what was already loaded: it was cut or restored from an older copy. Restore the log, or load into a new path.',
+    help: 'The log ends before what was already loaded: it was cut or restored from an older copy. Restore the log, or load into a new path, which "millrace adopt NAME --from earliest" begins.',
   },
   FILES_TAKEN_OVER: {
     decision: 'retry',

@@ -31,6 +31,8 @@ export interface Manifest {
   readonly resume: number | null;
   /** The last offset that is settled; null as long as there is none. */
   readonly end: number | null;
+  /** The first offset that the chain answers for: what lies below was loaded elsewhere. Absent: 0. */
+  readonly since?: number;
   readonly counts: ManifestCounts;
   readonly files: readonly ManifestFile[];
   /** Files that these replace: removed once these are finished. */

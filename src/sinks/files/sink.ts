@@ -10,8 +10,8 @@ import type { Hold } from './hold.ts';
 import { Layout } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { refuseOwned, takeOwnership } from './owner.ts';
-import { chainName, parseChainName, WORK } from './paths.ts';
 import { RecentIds } from './recent-ids.ts';
+import { isRecreated } from './recreated.ts';
 import { Roller } from './roller.ts';
 import { storeOf } from './stores/choose.ts';
 import type { FileStore } from './stores/file-store.ts';
@@ -91,7 +91,7 @@ class FilesSink implements Sink {
     const { clock, logger } = this.#context;
     const chain = new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
     const committed = await this.#committed(partition);
-    const recreated = await this.#isRecreated(chain, signal);
+    const recreated = await isRecreated(chain, signal);
     const assignment = await chain.assign((newest) => this.#check(chain, newest, committed, recreated), signal);
     try {
       await this.#checkBounds(partition, assignment, recreated, signal);
@@ -126,21 +126,6 @@ class FilesSink implements Sink {
         `${topic}-${partition} was loaded up to offset ${committed}, but no manifest says into which files`,
       );
     }
-  }
-
-  /** Whether another topic of the same name was loaded before, and this one never. */
-  async #isRecreated(chain: Chain, signal: AbortSignal): Promise<boolean> {
-    const newest = await chain.newest(signal);
-    if (newest && newest.end !== null) return false;
-    const mine = parseChainName(chainName(chain.identity));
-    for (const { name } of await this.#store.list(`${WORK}/commits`, signal)) {
-      const other = parseChainName(name);
-      if (!other || other.partition !== mine?.partition || other.topicId === mine.topicId) continue;
-      const { connector } = chain.identity;
-      const theirs = new Chain(this.#store, { ...chain.identity, connector, topicId: other.topicId }, chain.context);
-      if ((await theirs.newest(signal))?.topic === chain.identity.topic) return true;
-    }
-    return false;
   }
 
   /** Whether the log still has, and already has, what comes next. */

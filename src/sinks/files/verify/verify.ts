@@ -100,8 +100,8 @@ async function planOf({ log, store, signal }: VerifyFilesOptions, identity: Chai
   const { topic, partition } = identity;
   const chain = new Chain(store, identity, { clock: systemClock, logger: silentLogger, newId: () => '' });
   const bounds = (await log.admin.offsets(topic)).find((of) => of.partition === partition);
-  const from = bounds?.startOffset ?? 0;
   const newest = await chain.newest(signal);
+  const from = Math.max(bounds?.startOffset ?? 0, newest?.since ?? 0);
   if (newest) await finished(chain, newest, signal);
   const to = Math.max(from, (newest?.end ?? -1) + 1);
   const committed = new Map<string, ManifestFile>();
