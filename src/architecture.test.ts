@@ -9,6 +9,7 @@ const LAYERS = [
   'cli',
   'app',
   'operations',
+  'connect',
   'collector',
   'loader',
   'delivery',
