@@ -20,9 +20,12 @@ export function replayGroup(connector: string): string {
   return REPLAY_PREFIX + connector;
 }
 
+/** Where connectors that were made at run time stand; names of others begin with it. */
+export const CONNECTORS_TOPIC = 'millrace-connectors';
+
 /** Whether a topic is one of Millrace's own, which no configuration may name. */
 export function isOwnTopic(topic: string): boolean {
-  return topic.startsWith(COLLECTOR_DEAD_LETTERS) || topic.startsWith(REPLAY_PREFIX);
+  return [COLLECTOR_DEAD_LETTERS, REPLAY_PREFIX, CONNECTORS_TOPIC].some((prefix) => topic.startsWith(prefix));
 }
 
 export type DeadLetterStage = 'COLLECTOR' | 'DELIVERY' | 'TASK_PUT';

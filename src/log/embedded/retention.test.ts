@@ -6,6 +6,7 @@ import test from 'node:test';
 import { EMBEDDED_DEFAULTS } from '../../../test/support/embedded-log.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { until } from '../../../test/support/until.ts';
+import { CONNECTORS_TOPIC } from '../dead-letter.ts';
 import type { Consumer } from '../log.ts';
 import type { EmbeddedLog } from './open.ts';
 import { openEmbeddedLog } from './open.ts';
@@ -67,6 +68,16 @@ test('what is too old goes, and its disk space comes back', async (t) => {
   assert.ok(bytesIn(directory) < 2 * MIB, `${bytesIn(directory)} bytes are left`);
   await append(log, 1);
   assert.deepEqual(await boundsOf(log), [1000, 1010]);
+});
+
+test('connectors that were made at run time are kept, however old', async (t) => {
+  const log = await open(t, 4096 * MIB);
+  await log.admin.createTopic(CONNECTORS_TOPIC, { partitions: 1 });
+  await append(log, 1);
+  await append(log, 1, CONNECTORS_TOPIC);
+  await log.runRetention(Date.now() + 8 * DAY_MS);
+  assert.deepEqual(await boundsOf(log), [BATCH_RECORDS, BATCH_RECORDS]);
+  assert.deepEqual(await boundsOf(log, CONNECTORS_TOPIC), [0, BATCH_RECORDS]);
 });
 
 test('what is too much goes, the oldest first, as records come', async (t) => {

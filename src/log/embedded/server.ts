@@ -4,6 +4,7 @@ import { lockDirectory } from '../../support/directory-lock.ts';
 import type { MillraceError } from '../../support/errors.ts';
 import { toPlainError } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
+import { CONNECTORS_TOPIC } from '../dead-letter.ts';
 import { logErrors } from '../errors.ts';
 import type { Position, TopicOptions, TopicPartition } from '../log.ts';
 import type { EncodedBatch } from './codec.ts';
@@ -178,6 +179,8 @@ export class LogServer {
 
   /** Records from here on are yet to be committed by a protected group. */
   #floorOf(partition: StoredPartition): number {
+    // Kafka compacts that topic and drops nothing that counts; its few records all stay here.
+    if (partition.topic.startsWith(CONNECTORS_TOPIC)) return 0;
     const floors = this.#protected.map((group) => {
       const topics = this.#topicsOf(group);
       if (topics && !topics.includes(partition.topic)) return Number.POSITIVE_INFINITY;
