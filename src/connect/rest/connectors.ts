@@ -1,0 +1,40 @@
+import type { ConnectorState } from '../../loader/lifecycle.ts';
+import type { ConnectorClass } from '../config/connect-keys.ts';
+import type { FlatConfig, Mapping } from '../config/mapping.ts';
+import type { Validation } from '../config/validation.ts';
+import type { RestartCommand, TargetState } from '../store/connector-store.ts';
+
+/** A task, or the connector itself, in its state. */
+export interface Standing {
+  readonly state: ConnectorState;
+  /** The worker that has it, `host:port`; empty if none has. */
+  readonly workerId: string;
+  /** The last reason that it failed. */
+  readonly trace?: string;
+}
+
+/** A connector as it is shown. */
+export interface ShownConnector {
+  readonly name: string;
+  /** Secrets in it are references. */
+  readonly config: FlatConfig;
+  readonly connector: Standing;
+  /** By their numbers, from 0. */
+  readonly tasks: readonly Standing[];
+  /** Whether it stands in the configuration file, which alone changes it. */
+  readonly isFromFile: boolean;
+}
+
+/** What the REST API shows and changes. Every change is known to this worker when the call settles. */
+export interface Connectors {
+  all(): Promise<ReadonlyMap<string, ShownConnector>>;
+  check(config: FlatConfig): Mapping;
+  validate(connectorClass: ConnectorClass, config: FlatConfig): Validation;
+  /** Throws CONNECTOR_EXISTS. */
+  create(name: string, config: FlatConfig, target: TargetState): Promise<void>;
+  /** This and all below throw CONNECTOR_NOT_STORED for a connector that there is not. */
+  configure(name: string, config: FlatConfig): Promise<void>;
+  setTarget(name: string, target: TargetState): Promise<void>;
+  restart(name: string, command: RestartCommand): Promise<void>;
+  remove(name: string): Promise<void>;
+}
