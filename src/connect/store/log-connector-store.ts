@@ -112,10 +112,7 @@ class LogConnectorStore implements ConnectorStore {
   remove(name: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#find(name);
-      await this.#append(toEnd(name, this.#table.idsOf(name), this.#now()));
-      // What lost meanwhile is ended by whoever made it, unless that worker died.
-      const late = this.#table.all.has(name) ? [] : this.#table.idsOf(name);
-      if (late.length > 0) await this.#append(toEnd(name, late, this.#now()));
+      await this.#append(toEnd(name, this.#table.idsOf(name).toReversed(), this.#now()));
     });
   }
 

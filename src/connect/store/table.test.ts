@@ -38,7 +38,7 @@ test('the first of a name wins, until it ends', () => {
   topic.append([toRecord('a', '1', connector('a', 'first'), 0), toRecord('a', '2', connector('a', 'second'), 0)]);
   const table = tableOf(topic.records);
   assert.deepEqual(table.all.get('a'), { name: 'a', id: '1', config: { of: 'first' }, target: 'STARTED' });
-  assert.deepEqual(table.idsOf('a'), ['2', '1']);
+  assert.deepEqual(table.idsOf('a'), ['1', '2']);
   for (const [offset, record] of toEnd('a', table.idsOf('a'), 0).entries()) table.apply(at(offset, record));
   assert.equal(table.all.size, 0);
   assert.deepEqual(table.idsOf('a'), []);
@@ -130,10 +130,6 @@ class Worker {
     if (!this.#known.all.has(name)) return;
     yield;
     this.#topic.append(toEnd(name, ids, 0));
-    yield;
-    this.#catchUp();
-    const late = this.#known.all.has(name) ? [] : this.#known.idsOf(name);
-    if (late.length > 0) this.#topic.append(toEnd(name, late, 0));
   }
 
   #catchUp(): void {
@@ -144,17 +140,17 @@ class Worker {
 
 test('whoever reads what compaction left finds the same as whoever read along', () => {
   const WORKERS = 3;
-  const name = fc.constantFrom('a', 'b');
+  const name = fc.constantFrom('a', 'a', 'a', 'b');
   const call = fc.oneof(
-    fc.record({ verb: fc.constant('create' as const), name }),
-    fc.record({ verb: fc.constant('remove' as const), name }),
+    { weight: 3, arbitrary: fc.record({ verb: fc.constant('create' as const), name }) },
+    { weight: 2, arbitrary: fc.record({ verb: fc.constant('remove' as const), name }) },
     fc.record({ verb: fc.constant('change' as const), name, target: fc.constantFrom(...TARGET_STATES) }),
   );
   const step = fc.record({ worker: fc.nat(WORKERS - 1), call });
-  let ended = 0;
-  let clashed = 0;
+  let clashes = 0;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(), (steps, cut) => {
+    // With `dies`, workers stop in the middle of what they do; else each comes to its end.
+    fc.property(fc.array(step, { minLength: 10, maxLength: 80 }), fc.boolean(), (steps, dies) => {
       const topic = new Topic();
       const workers = Array.from({ length: WORKERS }, (_, at) => new Worker(topic, at));
       const under = new Array<Generator<void> | undefined>(WORKERS);
@@ -164,19 +160,18 @@ test('whoever reads what compaction left finds the same as whoever read along', 
         under[worker] ??= next.verb === 'change' ? by.change(next.name, next.target) : by[next.verb](next.name);
         if (under[worker].next().done) under[worker] = undefined;
       }
-      for (const rest of under) for (const _ of rest ?? []);
-      const live = tableOf(topic.records);
-      ended += topic.records.filter(({ value }) => value.length === 0).length;
-      if (topic.records.length > 0) {
-        const left = tableOf(topic.compacted(cut % (topic.records.length + 1)));
-        const all = tableOf(topic.compacted(topic.records.length));
-        assert.deepEqual([...left.all].sort(), [...live.all].sort());
-        assert.deepEqual([...all.all].sort(), [...live.all].sort());
+      if (!dies) for (const rest of under) for (const _ of rest ?? []);
+      const live = new ConnectorTable();
+      for (const record of topic.records) {
+        live.apply(record);
+        if (live.idsOf('a').length > 1) clashes++;
       }
-      clashed += [...'ab'].filter((one) => live.idsOf(one).length > 1).length;
+      if (!dies) for (const one of 'ab') assert.ok(live.idsOf(one).length <= 1, 'one that lost was never ended');
+      for (let below = 0; below <= topic.records.length; below++) {
+        assert.deepEqual([...tableOf(topic.compacted(below)).all].sort(), [...live.all].sort());
+      }
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
-  assert.ok(ended > 0);
-  assert.equal(clashed, 0, 'something that lost was never ended');
+  assert.ok(clashes > 100, `only ${clashes} clashes were met`);
 });

@@ -1,13 +1,14 @@
 /**
  * What the records of connectors mean. A record has the key `<kind>/<name>/<id>`, and of each key
- * only the last may be left, as compaction of the topic makes it. So whoever reads what is left
- * must find the same as whoever read along:
+ * only the last may be left, as compaction of the topic makes it.
  *
  * - A connector begins with a record of its own, which is not written again until it ends, and so
- *   keeps its place. Of those under one name the first wins; the others count for nothing.
+ *   keeps its place. Of those under one name that have not ended the first is the connector.
  * - Its changes stand under other keys with its id; the last of each counts.
- * - It ends with an empty record under its first key. Those that lost against it end in the same
- *   batch: who reads only what is left would else take one of them for the first.
+ * - It ends with an empty record under its first key.
+ *
+ * So everything follows from the order of the beginnings and from the last record of each key,
+ * and compaction changes neither: whoever reads what is left finds the same as whoever read along.
  */
 
 import type { LogRecord, NewRecord } from '../../log/log.ts';
@@ -35,7 +36,7 @@ export function toRecord(name: string, id: string, change: Change, at: number): 
   return { timestamp: at, key: keyOf(kind, name, id), value: Buffer.from(JSON.stringify(body)) };
 }
 
-/** The records that end a connector, and all that lost against it, first those. */
+/** The records that end connectors of a name. */
 export function toEnd(name: string, ids: readonly string[], at: number): NewRecord[] {
   return ids.flatMap((id) => KINDS.map((kind) => ({ timestamp: at, key: keyOf(kind, name, id), value: ENDED })));
 }
@@ -51,53 +52,46 @@ function keyOf(kind: Kind, name: string, id: string): Uint8Array {
 /** The connectors that there are after some records. */
 export class ConnectorTable {
   readonly #connectors = new Map<string, StoredConnector>();
-  /** By name, the ids that lost against the one that there is. */
-  readonly #losers = new Map<string, Set<string>>();
+  /** By name, all that have not ended by their ids, in the order of their beginnings. */
+  readonly #begun = new Map<string, Map<string, StoredConnector>>();
 
   get all(): ReadonlyMap<string, StoredConnector> {
     return this.#connectors;
   }
 
-  /** The ids to be ended with a connector, its own as the last. */
+  /** All ids under a name: whoever ends a connector ends those that lost against it, which would follow it else. */
   idsOf(name: string): readonly string[] {
-    const connector = this.#connectors.get(name);
-    return [...(this.#losers.get(name) ?? []), ...(connector ? [connector.id] : [])];
+    return [...(this.#begun.get(name)?.keys() ?? [])];
   }
 
   /** Takes the next record; says whether it was one of a connector at all. */
   apply({ key, value, offset }: LogRecord): boolean {
     const [, kind, name, id] = KEY.exec(Buffer.from(key ?? ENDED).toString('latin1')) ?? [];
     if (kind === undefined || name === undefined || id === undefined) return false;
+    const begun = this.#begun.get(name) ?? new Map<string, StoredConnector>();
     if (value.length === 0) {
-      if (kind === 'connector') this.#end(name, id);
-      return true;
+      if (kind === 'connector') begun.delete(id);
+    } else {
+      const content = parse(value);
+      const before = begun.get(id);
+      const changed = content && changedBy(kind as Kind, content, offset);
+      if (!changed) return false;
+      if (kind === 'connector') begun.set(id, { ...changed, name, id } as StoredConnector);
+      else if (before) begun.set(id, { ...before, ...changed });
     }
-    const content = parse(value);
-    if (content === undefined) return false;
-    if (kind === 'connector') return this.#begin(name, id, content);
-    const connector = this.#connectors.get(name);
-    const changed = changedBy(kind as Kind, content, offset);
-    if (changed === undefined) return false;
-    if (connector?.id === id) this.#connectors.set(name, { ...connector, ...changed });
+    this.#choose(name, begun);
     return true;
   }
 
-  #begin(name: string, id: string, { config, target }: Content): boolean {
-    if (!isFlatConfig(config) || !isTarget(target)) return false;
-    const present = this.#connectors.get(name);
-    if (!present) {
-      this.#connectors.set(name, { name, id, config, target });
-    } else if (present.id !== id) {
-      const losers = this.#losers.get(name) ?? new Set();
-      this.#losers.set(name, losers.add(id));
+  #choose(name: string, begun: Map<string, StoredConnector>): void {
+    const [first] = begun.values();
+    if (first) {
+      this.#begun.set(name, begun);
+      this.#connectors.set(name, first);
+    } else {
+      this.#begun.delete(name);
+      this.#connectors.delete(name);
     }
-    return true;
-  }
-
-  #end(name: string, id: string): void {
-    this.#losers.get(name)?.delete(id);
-    if (this.#losers.get(name)?.size === 0) this.#losers.delete(name);
-    if (this.#connectors.get(name)?.id === id) this.#connectors.delete(name);
   }
 }
 
@@ -108,6 +102,7 @@ function changedBy(
   { config, target, command }: Content,
   offset: number,
 ): Partial<StoredConnector> | undefined {
+  if (kind === 'connector') return isFlatConfig(config) && isTarget(target) ? { config, target } : undefined;
   if (kind === 'config') return isFlatConfig(config) ? { config } : undefined;
   if (kind === 'target') return isTarget(target) ? { target } : undefined;
   if (!isObject(command)) return undefined;
