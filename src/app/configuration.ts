@@ -8,11 +8,13 @@ import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { isOwnTopic } from '../log/dead-letter.ts';
 import { checkKafkaConfig } from '../log/kafka/config.ts';
 import { checkAccess } from '../operations/config.ts';
+import type { FilesConfig } from '../sinks/files/config.ts';
 import { checkFilesConfig } from '../sinks/files/config.ts';
 import { filesDirectory } from '../sinks/files/stores/choose.ts';
 import type { SinkKind } from '../sinks/registry.ts';
 import { sinks } from '../sinks/registry.ts';
 import { checkSearchConfig } from '../sinks/search/config.ts';
+import type { TableConfig } from '../sinks/table/config.ts';
 import { checkTableConfig } from '../sinks/table/config.ts';
 import { tableFile } from '../sinks/table/index.ts';
 import { defineErrors, messageOf } from '../support/errors.ts';
@@ -186,14 +188,25 @@ function connectorTopicsMustExist(reviewed: Reviewed): Fault[] {
   });
 }
 
-/** Where a connector writes on this machine, by its kind of sink. */
-const LOCAL_STORES = {
-  files: { what: 'directory', place: ({ files }, data) => files && filesDirectory(files, data) },
-  table: { what: 'database file', place: ({ table }, data) => table && tableFile(table, data) },
-} as const satisfies Record<
-  Exclude<SinkKind, 'search'>,
-  { what: string; place: (connector: ConnectorConfiguration, data: string) => string | undefined }
->;
+/** A store on this machine. */
+export interface LocalStore {
+  readonly what: string;
+  /** Absolute path. */
+  readonly place: string;
+  /** The field below the sink that chooses it. */
+  readonly field: string;
+}
+
+/** Where a connector writes on this machine; undefined if it writes elsewhere. */
+export function localStore(
+  { files, table }: { readonly files?: FilesConfig | undefined; readonly table?: TableConfig | undefined },
+  data: string,
+): LocalStore | undefined {
+  const directory = files && filesDirectory(files, data);
+  if (directory !== undefined) return { what: 'directory', place: directory, field: 'store.local.path' };
+  const file = table && tableFile(table, data);
+  return file === undefined ? undefined : { what: 'database file', place: file, field: 'sqlite.path' };
+}
 
 /** Two connectors that write to one place would be in each other's way at run time; say it before. */
 function storesMustNotBeShared(reviewed: Reviewed): Fault[] {
@@ -201,18 +214,19 @@ function storesMustNotBeShared(reviewed: Reviewed): Fault[] {
   const seen = new Map<string, string>();
   const faults: Fault[] = [];
   for (const [name, connector] of reviewed.entries('connectors')) {
-    for (const [kind, { what, place }] of Object.entries(LOCAL_STORES)) {
+    for (const kind of ['files', 'table'] as const) {
       const at = `connectors.${name}.${kind}`;
-      const taken = reviewed.isSound(at) ? place(connector, reviewed.configuration.data) : undefined;
-      if (taken === undefined) continue;
-      const other = seen.get(taken);
+      const sink = reviewed.isSound(at) ? { [kind]: connector[kind] } : {};
+      const { what, place } = localStore(sink, reviewed.configuration.data) ?? {};
+      if (place === undefined) continue;
+      const other = seen.get(place);
       if (other !== undefined) {
         faults.push({
           path: at,
           message: `connectors.${name} writes to the same ${what} as connectors.${other}; give it a "path" of its own.`,
         });
       }
-      seen.set(taken, name);
+      seen.set(place, name);
     }
   }
   return faults;

@@ -23,6 +23,8 @@ import { sinkMaker } from './connector-sink.ts';
 export interface ConnectorThreadData extends SinkPlan {
   readonly loaderConfig: LoaderConfig;
   readonly topics: readonly string[];
+  /** Whether it waits for a command before it loads. */
+  readonly paused?: boolean;
   readonly log: LogShare;
   readonly logging: LoggerOptions;
 }
@@ -73,5 +75,6 @@ async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadDa
     },
   };
   new Channel(port, handlers);
+  if (data.paused) connector.pause();
   connector.start();
 }

@@ -1,6 +1,7 @@
 import { collectorConfig } from '../collector/config.ts';
 import type { Static } from '../config/fields.ts';
 import { choice, integer, list, mapOf, oneOf, optional, section, text } from '../config/fields.ts';
+import { connectConfig } from '../connect/config/config.ts';
 import { deliveryConfig } from '../delivery/config.ts';
 import { DEFAULT_TOPIC } from '../event/routing.ts';
 import { loaderConfig } from '../loader/config.ts';
@@ -94,6 +95,7 @@ export const configurationDefinition = section(
       namePattern: '^[a-z0-9][a-z0-9-]{0,62}$',
       default: { files: { files: {} }, search: { table: { sqlite: {} } } },
     }),
+    connect: connectConfig,
     operations: operationsConfig,
     logging: section(
       {

@@ -1,4 +1,5 @@
 import type { Admin, PartitionOffsets, Position } from '../log/log.ts';
+import { MillraceError } from '../support/errors.ts';
 import { settlesWithin } from '../support/within.ts';
 
 /** What is known of the log's topics and groups. */
@@ -7,6 +8,12 @@ export interface LogSight {
   readonly committed: ReadonlyMap<string, readonly Position[]>;
   /** False while the log gives no answer: the rest is then as it was last seen. */
   readonly reachable: boolean;
+}
+
+/** What is looked at, by names. */
+export interface Looked {
+  readonly topics: readonly string[];
+  readonly groups: readonly string[];
 }
 
 /** Longest wait for the log before what was last seen is told instead. */
@@ -18,18 +25,13 @@ const PATIENCE_MS = 500;
  */
 export class LogView {
   readonly #admin: Admin;
-  readonly #topics: readonly string[];
-  readonly #groups: readonly string[];
+  readonly #what: () => Looked;
   #seen: LogSight = { offsets: new Map(), committed: new Map(), reachable: false };
   #looking: Promise<void> | undefined;
 
-  constructor(
-    admin: Admin,
-    { topics, groups }: { readonly topics: readonly string[]; readonly groups: readonly string[] },
-  ) {
+  constructor(admin: Admin, what: () => Looked) {
     this.#admin = admin;
-    this.#topics = topics;
-    this.#groups = groups;
+    this.#what = what;
   }
 
   async look(): Promise<LogSight> {
@@ -41,14 +43,25 @@ export class LogView {
   }
 
   async #look(): Promise<void> {
+    const { topics, groups } = this.#what();
     try {
       const [offsets, committed] = await Promise.all([
-        byName(this.#topics, (topic) => this.#admin.offsets(topic)),
-        byName(this.#groups, (group) => this.#admin.committed(group)),
+        byName(topics, (topic) => this.#offsets(topic)),
+        byName(groups, (group) => this.#admin.committed(group)),
       ]);
       this.#seen = { offsets, committed, reachable: true };
     } catch {
       this.#seen = { ...this.#seen, reachable: false };
+    }
+  }
+
+  /** Of a topic that is not there (yet), none: a connector may name it before it is made. */
+  async #offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    try {
+      return await this.#admin.offsets(topic);
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'TOPIC_UNKNOWN') return [];
+      throw error;
     }
   }
 }

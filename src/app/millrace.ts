@@ -4,6 +4,7 @@ import { parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
+import { operationsErrors } from '../operations/errors.ts';
 import { tableFile } from '../sinks/table/index.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
@@ -21,6 +22,7 @@ import type { SearchedStore } from './operations-worker.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
+import { callOf, Supervisor } from './supervisor.ts';
 import { sizeThreadsApart } from './thread-host.ts';
 import { configuredPartitions, createTopicsOnceReached } from './topics.ts';
 
@@ -71,8 +73,11 @@ class Program {
   readonly #stopping = new AbortController();
   #log: OpenLog | undefined;
   #connectors: readonly ConnectorHost[] = [];
+  #supervisor: Supervisor | undefined;
   #collecting: Collecting | undefined;
   #operations: OperationsHost | undefined;
+  /** `host:port` of the operations server, once it listens. */
+  #workerId = '';
 
   constructor(loaded: LoadedConfiguration, halves: Halves, logger: Logger) {
     this.#loaded = loaded;
@@ -97,13 +102,14 @@ class Program {
     topics.catch(() => {});
     await Promise.race([topics, systemClock.sleep(FIRST_CONTACT_MS, this.#stopping.signal)]);
     const { load, collect } = this.#halves;
-    if (load) this.#connectors = connectorHosts(this.#configuration, log, this.#logger);
+    if (load) this.#supervisor = this.#supervise(log);
     const collector = collect ? await this.#startCollecting(log, failure.resolve) : undefined;
     const operations = await this.#startOperations(log);
     topics.then(
       () => {
         if (this.#stopping.signal.aborted) return;
         for (const connector of this.#connectors) connector.start();
+        this.#supervisor?.start();
       },
       (error: unknown) => failure.resolve(error as Error),
     );
@@ -128,7 +134,9 @@ class Program {
     const unsafe = await step('collecting', collecting && (() => collecting.stop()));
     // Readers go before writers: SQLite empties a write-ahead log only when a writer closes last.
     await step('operations', operations && (() => operations.close(STOP.operations)));
-    await step('connectors', () => Promise.all(this.#connectors.map((one) => one.stop(STOP.connectors))));
+    await step('connectors', () =>
+      Promise.all([this.#supervisor?.stop(), ...this.#connectors.map((one) => one.stop(STOP.connectors))]),
+    );
     await step('log', log && (() => log.close()));
     if (log) withdraw(this.#data, process.pid);
     return unsafe ?? 0;
@@ -146,6 +154,13 @@ class Program {
     this.#log = log;
     log.protect(Object.keys(connectors).map(groupOf));
     return log;
+  }
+
+  #supervise(log: OpenLog): Supervisor {
+    const [configuration, logger] = [this.#configuration, this.#logger];
+    this.#connectors = connectorHosts(configuration, log, logger);
+    const workerId = () => this.#workerId;
+    return new Supervisor({ configuration, log, declared: this.#connectors, logger, workerId });
   }
 
   /**
@@ -167,34 +182,44 @@ class Program {
     return urlOf({ ...parseAddress(listen), port: await this.#collecting.listen() }, 'localhost');
   }
 
-  #startOperations(log: OpenLog): Promise<string> {
+  async #startOperations(log: OpenLog): Promise<string> {
     const { connectors, operations, logging, log: logConfig } = this.#configuration;
     const status = new StatusSource({
       log: { kind: logConfig.kafka ? 'kafka' : 'embedded', admin: log.admin },
       collecting: this.#collecting,
       dataDirectory: this.#data,
-      connectors: this.#connectors,
+      connectors: () => this.#supervisor?.connectors ?? [],
       topics: eventTopics(this.#configuration),
     });
     this.#operations = new OperationsHost({
       data: () => ({
         config: operations,
         instance: this.#instance,
-        connectors: Object.keys(connectors),
+        connects: this.#halves.load,
         search: searchedStore(this.#configuration, this.#data),
         log: log.share(),
         logging,
       }),
       calls: {
         status: () => status.read(),
-        control: (connector, action) => status.connector(connector).control(action),
-        replay: (connector, range) => status.connector(connector).replay(range),
-        replayState: async (connector) => status.connector(connector).replayState(),
-        stopReplay: (connector) => status.connector(connector).stopReplay(),
+        control: async (connector, action) => this.#supervised(connector).control(connector, action),
+        replay: async (connector, range) => this.#supervised(connector).host(connector).replay(range),
+        replayState: async (connector) => this.#supervised(connector).host(connector).replayState(),
+        stopReplay: async (connector) => this.#supervised(connector).host(connector).stopReplay(),
+        connectorNames: async () => this.#supervisor?.connectors.map(({ name }) => name) ?? Object.keys(connectors),
+        connect: async (method, args) => callOf(this.#supervised(), method, args),
       },
       logger: this.#logger,
     });
-    return this.#operations.listen();
+    const url = await this.#operations.listen();
+    this.#workerId = new URL(url).host;
+    return url;
+  }
+
+  /** Whoever has the connectors; throws CONNECTOR_UNKNOWN in a process that loads nothing. */
+  #supervised(connector = ''): Supervisor {
+    if (this.#supervisor) return this.#supervisor;
+    throw operationsErrors.CONNECTOR_UNKNOWN(`This process loads nothing, so not ${JSON.stringify(connector)} either.`);
   }
 }
 

@@ -3,6 +3,7 @@
  * connection of its own, so that nothing an operator asks takes time from the thread that collects.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Connectors } from '../connect/rest/connectors.ts';
 import type { TimeRange } from '../loader/replay.ts';
 import type { ReplayState } from '../loader/replay-job.ts';
 import type { LogShare } from '../log/open.ts';
@@ -23,6 +24,7 @@ import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
 import type { LoggerOptions } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
+import { VERSION } from './version.ts';
 
 /** Longest answer to a question about stored events. */
 const QUERY_DEADLINE_MS = 10_000;
@@ -38,7 +40,8 @@ export interface OperationsThreadData {
   readonly config: OperationsConfig;
   /** Which start of the program this is. */
   readonly instance: string;
-  readonly connectors: readonly string[];
+  /** Whether connectors run in this process, and can be made. */
+  readonly connects: boolean;
   /** What questions about stored events are put to, if there is anything. */
   readonly search: SearchedStore | undefined;
   readonly log: LogShare;
@@ -58,6 +61,8 @@ export type OperationsCalls = {
   replay(connector: string, range: TimeRange): Promise<void>;
   replayState(connector: string): Promise<ReplayState>;
   stopReplay(connector: string): Promise<void>;
+  connectorNames(): Promise<readonly string[]>;
+  connect<K extends keyof Connectors>(method: K, args: Parameters<Connectors[K]>): Promise<unknown>;
 };
 
 if (parentPort) await run(parentPort, workerData as OperationsThreadData);
@@ -67,7 +72,7 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
   let asked: ReturnType<typeof connect> | undefined;
   const connect = async () => {
     const log = await connectLog(data.log);
-    return { log, deadLetters: new LogDeadLetterStore(log, data.connectors) };
+    return { log, deadLetters: new LogDeadLetterStore(log, () => channel.call('connectorNames', [])) };
   };
   const sources = () => {
     asked ??= connect();
@@ -112,8 +117,27 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
         replayState: (connector) => channel.call('replayState', [connector]),
         stopReplay: (connector) => channel.call('stopReplay', [connector]),
       },
+      connect: data.connects ? { connectors: connectorsOver(channel), version: VERSION } : undefined,
     },
   });
+}
+
+/** The connectors of the main thread. */
+function connectorsOver(channel: Channel<OperationsCalls>): Connectors {
+  const ask =
+    <K extends keyof Connectors>(method: K) =>
+    (...args: Parameters<Connectors[K]>) =>
+      channel.call('connect', [method, args]) as ReturnType<Connectors[K]>;
+  return {
+    all: ask('all'),
+    check: ask('check'),
+    validate: ask('validate'),
+    create: ask('create'),
+    configure: ask('configure'),
+    setTarget: ask('setTarget'),
+    restart: ask('restart'),
+    remove: ask('remove'),
+  };
 }
 
 function openQuery({ file, indices, table }: SearchedStore): EventQuery {

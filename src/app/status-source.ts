@@ -1,14 +1,13 @@
 import { Bookkeeper } from '../delivery/bookkeeper.ts';
+import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { groupOf } from '../loader/connector.ts';
 import { replayTopic } from '../log/dead-letter.ts';
 import type { Admin } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
-import { operationsErrors } from '../operations/errors.ts';
 import type { ConnectorStatus, Status } from '../operations/status.ts';
 import { systemClock } from '../support/clock.ts';
 import type { Collecting } from './collecting.ts';
 import type { EventTopic } from './configuration.ts';
-import type { ConnectorHost } from './connector-thread.ts';
 import { spoolRoot } from './data-directory.ts';
 import type { LogSight } from './log-view.ts';
 import { LogView } from './log-view.ts';
@@ -19,8 +18,18 @@ export interface StatusParts {
   /** Absent in a process that only loads. */
   readonly collecting?: Collecting | undefined;
   readonly dataDirectory: string;
-  readonly connectors: readonly ConnectorHost[];
+  /** All that there are by now. */
+  readonly connectors: () => readonly WatchedConnector[];
   readonly topics: readonly EventTopic[];
+}
+
+/** A connector, as far as its status goes. */
+export interface WatchedConnector {
+  readonly name: string;
+  /** Kind of sink. */
+  readonly kind: string;
+  readonly topics: readonly string[];
+  snapshot(): Promise<ConnectorSnapshot>;
 }
 
 /** Puts together what the program says of itself. */
@@ -32,17 +41,10 @@ export class StatusSource {
   constructor(parts: StatusParts) {
     this.#parts = parts;
     const { log, topics, connectors } = parts;
-    this.#log = new LogView(log.admin, {
-      topics: [...new Set([...topics.map(({ name }) => name), ...connectors.flatMap((one) => one.topics)])],
-      groups: connectors.map(({ name }) => groupOf(name)),
-    });
-  }
-
-  /** A connector by its name; throws CONNECTOR_UNKNOWN. */
-  connector(name: string): ConnectorHost {
-    const found = this.#parts.connectors.find((one) => one.name === name);
-    if (!found) throw operationsErrors.CONNECTOR_UNKNOWN(`There is no connector ${JSON.stringify(name)}.`);
-    return found;
+    this.#log = new LogView(log.admin, () => ({
+      topics: [...new Set([...topics.map(({ name }) => name), ...connectors().flatMap((one) => one.topics)])],
+      groups: connectors().map(({ name }) => groupOf(name)),
+    }));
   }
 
   async read(): Promise<Status> {
@@ -63,12 +65,15 @@ export class StatusSource {
           endOffset,
         })),
       })),
-      connectors: await Promise.all(connectors.map((connector) => connectorStatus(connector, sight))),
+      connectors: await Promise.all(connectors().map((connector) => connectorStatus(connector, sight))),
     };
   }
 }
 
-async function connectorStatus(connector: ConnectorHost, { offsets, committed }: LogSight): Promise<ConnectorStatus> {
+async function connectorStatus(
+  connector: WatchedConnector,
+  { offsets, committed }: LogSight,
+): Promise<ConnectorStatus> {
   const snapshot = await connector.snapshot();
   const positions = committed.get(groupOf(connector.name)) ?? [];
   const reached = new Map(positions.map((position) => [partitionName(position), position.offset]));

@@ -8,12 +8,16 @@ import { eventTopics } from './configuration.ts';
 import type { Configuration } from './definition.ts';
 import { topicSettings } from './policy.ts';
 
+/** How Millrace's own topics are: dead letters and replays are few and want no order, so one partition, as safe as the events are. */
+export function ownTopicOptions(configuration: Configuration): TopicOptions {
+  const replication = Math.max(0, ...eventTopics(configuration).map((topic) => topic.replication ?? 0));
+  return topicSettings(configuration, { partitions: 1, ...(replication > 0 ? { replication } : {}) });
+}
+
 /** Every topic that the configuration implies: those of events, and Millrace's own. */
 export function impliedTopics(configuration: Configuration): ReadonlyMap<string, TopicOptions> {
   const topics = new Map<string, TopicOptions>();
-  // Dead letters and replays are few and want no order of their own: one partition, as safe as the events are.
-  const replication = Math.max(0, ...eventTopics(configuration).map((topic) => topic.replication ?? 0));
-  const own = topicSettings(configuration, { partitions: 1, ...(replication > 0 ? { replication } : {}) });
+  const own = ownTopicOptions(configuration);
   topics.set(COLLECTOR_DEAD_LETTERS, own);
   for (const connector of Object.keys(configuration.connectors)) {
     topics.set(deadLetterTopic(connector), own);

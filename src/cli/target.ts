@@ -76,7 +76,7 @@ async function openData({ configuration }: LoadedConfiguration): Promise<Target>
   });
   // A topic or connector that is new in the configuration has none yet.
   await createTopics(log.admin, configuration);
-  const deadLetters = new LogDeadLetterStore(log, Object.keys(configuration.connectors));
+  const deadLetters = new LogDeadLetterStore(log, async () => Object.keys(configuration.connectors));
   return {
     tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
     deadLetters,

@@ -15,6 +15,7 @@ export interface Definition {
   readonly form?: string;
   readonly enum?: readonly string[];
   readonly secret?: true;
+  readonly path?: 'store' | 'input';
   readonly optional?: true;
   readonly choice?: true;
   readonly items?: Definition;

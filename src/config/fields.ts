@@ -4,7 +4,8 @@
  *
  * A definition is JSON Schema made with TypeBox, with keywords of our own: `unit` (a number that
  * may be written as `128MiB` or `10m`), `secret` (never shown), `choice` (exactly one of the
- * properties), `optional` (may be absent; any other field without a default is required).
+ * properties), `optional` (may be absent; any other field without a default is required), `path` (a
+ * place on this machine).
  */
 import type { Static, TSchema, TUnsafe } from 'typebox';
 import type { Presets } from './definition.ts';
@@ -52,6 +53,8 @@ interface TextRules {
   /** What the pattern asks for, as part of a sentence: `a list of …`. */
   readonly form?: string;
   readonly secret?: true;
+  /** The text is a path of this machine: of a store that is written, or of a file that is read. */
+  readonly path?: 'store' | 'input';
 }
 
 export function text(about: About<string> & TextRules) {

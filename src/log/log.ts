@@ -153,9 +153,14 @@ export interface Admin {
   deleteRecords(before: readonly Position[]): Promise<void>;
 }
 
+export interface ProducerOptions {
+  /** Every replica in sync has what is acknowledged, whatever else is configured. */
+  readonly acks?: 'all';
+}
+
 export interface Log {
   readonly admin: Admin;
-  producer(): Producer;
+  producer(options?: ProducerOptions): Producer;
   consumer(group: string, topics: readonly string[], options?: ConsumerOptions): Consumer;
   /** Records from an offset on, outside any group: for `tail`, `verify` and replays. Empty at the end. */
   read(from: Position, options?: { readonly maxBytes?: number }): Promise<RecordBatch>;

@@ -5,7 +5,8 @@ import {
   replayGroup,
   replayTopic,
 } from '../log/dead-letter.ts';
-import type { Log, LogRecord, Position, Producer } from '../log/log.ts';
+import type { Log, LogRecord, PartitionOffsets, Position, Producer } from '../log/log.ts';
+import { MillraceError } from '../support/errors.ts';
 import { operationsErrors } from './errors.ts';
 import type { DeadLetter, DeadLetterStore } from './sources.ts';
 
@@ -15,17 +16,18 @@ const MOST_SHOWN = 100_000;
 /** Dead letters in the log: one topic for the collector's, one a connector. */
 export class LogDeadLetterStore implements DeadLetterStore {
   readonly #log: Log;
-  readonly #connectors: readonly string[];
+  readonly #connectors: () => Promise<readonly string[]>;
   #producer: Producer | undefined;
 
-  constructor(log: Log, connectors: readonly string[]) {
+  /** `connectors`: the names of those that there are by now. */
+  constructor(log: Log, connectors: () => Promise<readonly string[]>) {
     this.#log = log;
     this.#connectors = connectors;
   }
 
   async list(filter: { readonly refusedBy?: string; readonly limit: number }): Promise<readonly DeadLetter[]> {
-    const everyone = ['collector', ...this.#connectors];
-    const from = filter.refusedBy === undefined ? everyone : [this.#known(filter.refusedBy)];
+    const { refusedBy: one } = filter;
+    const from = one === undefined ? ['collector', ...(await this.#connectors())] : [await this.#known(one)];
     const lists = await Promise.all(from.map((refusedBy) => this.#newest(topicOf(refusedBy), filter.limit)));
     return lists
       .flat()
@@ -35,7 +37,7 @@ export class LogDeadLetterStore implements DeadLetterStore {
 
   async show(id: string): Promise<DeadLetter | undefined> {
     const [, topic, partition, offset] = /^(.+)-(\d{1,9})-(\d{1,15})$/.exec(id) ?? [];
-    const topics = [COLLECTOR_DEAD_LETTERS, ...this.#connectors.map(deadLetterTopic)];
+    const topics = [COLLECTOR_DEAD_LETTERS, ...(await this.#connectors()).map(deadLetterTopic)];
     if (topic === undefined || !topics.includes(topic)) return undefined;
     const position = { topic, partition: Number(partition), offset: Number(offset) };
     const { records } = await this.#log.read(position, { maxBytes: 1 });
@@ -51,10 +53,10 @@ export class LogDeadLetterStore implements DeadLetterStore {
     if (filter.refusedBy === 'collector') {
       throw operationsErrors.REPLAY_IMPOSSIBLE('What the collector refused never was a valid event.');
     }
-    const connector = this.#known(filter.refusedBy);
+    const connector = await this.#known(filter.refusedBy);
     const wanted = filter.ids && new Set(filter.ids);
     const topic = deadLetterTopic(connector);
-    const [bounds] = await this.#log.admin.offsets(topic);
+    const bounds = await this.#bounds(topic);
     if (!bounds) return 0;
     const [done] = wanted ? [] : await this.#log.admin.committed(replayGroup(connector));
     let count = 0;
@@ -82,13 +84,23 @@ export class LogDeadLetterStore implements DeadLetterStore {
     await this.#producer?.close();
   }
 
-  #known(refusedBy: string): string {
-    if (refusedBy === 'collector' || this.#connectors.includes(refusedBy)) return refusedBy;
+  async #known(refusedBy: string): Promise<string> {
+    if (refusedBy === 'collector' || (await this.#connectors()).includes(refusedBy)) return refusedBy;
     throw operationsErrors.CONNECTOR_UNKNOWN(`There is no connector ${JSON.stringify(refusedBy)}.`);
   }
 
+  /** Of a connector that could never be started there is no topic. */
+  async #bounds(topic: string): Promise<PartitionOffsets | undefined> {
+    try {
+      return (await this.#log.admin.offsets(topic))[0];
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'TOPIC_UNKNOWN') return undefined;
+      throw error;
+    }
+  }
+
   async #newest(topic: string, limit: number): Promise<DeadLetter[]> {
-    const [bounds] = await this.#log.admin.offsets(topic);
+    const bounds = await this.#bounds(topic);
     if (!bounds) return [];
     const found: DeadLetter[] = [];
     let position: Position = { topic, partition: 0, offset: Math.max(bounds.startOffset, bounds.endOffset - limit) };

@@ -1,10 +1,12 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
-import type { FastifyError } from 'fastify';
+import type { FastifyError, FastifyInstance } from 'fastify';
 import fastify from 'fastify';
 import type { Address } from '../config/address.ts';
 import { parseAddress, urlOf } from '../config/address.ts';
+import type { Connectors } from '../connect/rest/connectors.ts';
+import { connectRoutes } from '../connect/rest/routes.ts';
 import type { Assets } from '../support/assets.ts';
 import { loadAssets, replyWithAsset } from '../support/assets.ts';
 import type { Clock } from '../support/clock.ts';
@@ -88,6 +90,11 @@ export function createOperationsServer({
     server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
     registerPages(server);
   });
+  if (operations.connect) {
+    const { connectors, version } = operations.connect;
+    const routes = { connectors: guarded(connectors, questions), version, logger };
+    server.register(async (scope) => connectRoutes(scope as unknown as FastifyInstance, routes));
+  }
 
   return {
     async listen() {
@@ -173,6 +180,14 @@ const STATUS_OF_CONNECTION_ERROR: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+/** The same, each call with a deadline. */
+function guarded(connectors: Connectors, questions: Questions): Connectors {
+  const calls = Object.entries(connectors) as [string, (...args: never[]) => Promise<unknown>][];
+  return Object.fromEntries(
+    calls.map(([name, call]) => [name, (...args: never[]) => questions.ask(() => call(...args))]),
+  ) as unknown as Connectors;
+}
 
 /** Read when the first person comes: what strips the scripts' types is larger than all else in this thread. */
 function registerPages(server: Server): void {

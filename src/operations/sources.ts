@@ -1,3 +1,4 @@
+import type { Connectors } from '../connect/rest/connectors.ts';
 import type { TimeRange } from '../loader/replay.ts';
 import type { ReplayState } from '../loader/replay-job.ts';
 import type { LogRecord, TopicPartition } from '../log/log.ts';
@@ -15,6 +16,8 @@ export interface Operations {
   tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord>;
   readonly deadLetters: DeadLetterStore;
   readonly connectors: ConnectorControl;
+  /** What Kafka Connect's REST API shows and changes; `undefined` in a process that loads nothing. */
+  readonly connect?: { readonly connectors: Connectors; readonly version: string } | undefined;
 }
 
 /** `latest`, `earliest`, or a time in milliseconds since the epoch. */

@@ -104,8 +104,9 @@ export const CONNECT_KEYS: readonly ConnectKey[] = [
     default: '1',
     importance: 'HIGH',
     group: 'Common',
-    documentation: 'The most workers that take part in the load',
+    documentation: 'Tasks; here each worker of the group is one',
     check: (value) => wholeNumber(value, 1, MOST_TASKS),
+    caution: () => 'has no effect: all workers of the group take part.',
   },
   {
     name: 'topics',

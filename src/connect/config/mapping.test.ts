@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
+import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { definitionOf } from '../../config/definition.ts';
 import type { TSchema } from '../../config/fields.ts';
 import { readConfiguration } from '../../config/read.ts';
@@ -172,6 +175,7 @@ test("Connect's keys are honoured, refused by name, or taken with a word", () =>
     'errors.deadletterqueue.topic.replication.factor',
     'errors.log.include.messages',
     'errors.retry.timeout',
+    'tasks.max',
     'value.converter',
     'value.converter.schemas.enable',
   ]);
@@ -266,9 +270,43 @@ test('a secret is only ever referred to, and neither it nor what a reference sta
 });
 
 test('what a reference stands for is not looked through again', () => {
-  const nested = processReferences({ environment: { A: 'x-${env:B}-${HOME}-$${', B: 'b' } });
+  const text = 'x-${env:B}-${HOME}-$${';
+  const nested = processReferences({ environment: { A: text, B: 'b' }, stores: '/stores' });
   const { settings } = mapConnector({ ...FILES, 'store.local.path': '${env:A}' }, nested);
-  assert.equal(settings?.kind === 'files' ? settings.sinkConfig.store.local?.path : '', 'x-${env:B}-${HOME}-$${');
+  assert.equal(settings?.kind === 'files' ? settings.sinkConfig.store.local?.path : '', `/stores/f/${text}`);
+});
+
+test('paths of this machine lead nowhere but to the folders that are meant for them', (t) => {
+  const directory = temporaryDirectory(t);
+  const [stores, secrets] = [path.join(directory, 'stores'), path.join(directory, 'secrets')];
+  mkdirSync(secrets);
+  writeFileSync(path.join(secrets, 'ca.pem'), 'a certificate');
+  writeFileSync(path.join(directory, 'outside.pem'), 'another one');
+  symlinkSync(path.join(directory, 'outside.pem'), path.join(secrets, 'link.pem'));
+  const placed = processReferences({ environment: {}, directory: secrets, stores });
+  const faultsOf = (flat: FlatConfig) => mapConnector(flat, placed).faults.map(({ key }) => key);
+  const files = mapConnector({ ...FILES, 'store.local.path': 'deep/er' }, placed).settings;
+  assert.equal(files?.kind === 'files' && files.sinkConfig.store.local?.path, path.join(stores, 'f', 'deep/er'));
+  assert.deepEqual(faultsOf({ ...FILES, 'store.local.path': '../g' }), []);
+  for (const given of ['..', '../..', '/etc', '../../stores-too', `${stores}-too`, directory]) {
+    assert.deepEqual(faultsOf({ ...FILES, 'store.local.path': given }), ['store.local.path'], given);
+    const sqlite = { name: 't', 'connector.class': 'TableSink', topics: 'web-events', 'sqlite.path': given };
+    assert.deepEqual(faultsOf(sqlite), ['sqlite.path'], given);
+  }
+  const secure = { ...SEARCH, 'elasticsearch.nodes': 'https://search:9200' };
+  const search = mapConnector({ ...secure, 'elasticsearch.ca': 'ca.pem' }, placed).settings;
+  const { ca } = (search?.kind === 'search' && search.sinkConfig.elasticsearch) || {};
+  assert.equal(ca, path.join(secrets, 'ca.pem'));
+  for (const given of ['link.pem', '../outside.pem', '/etc/passwd', 'none.pem', '.']) {
+    assert.deepEqual(faultsOf({ ...secure, 'elasticsearch.ca': given }), ['elasticsearch.ca'], given);
+  }
+});
+
+test('a configuration has its paths from nobody who has no folders for them', () => {
+  assert.deepEqual(
+    map({ ...FILES, 'store.local.path': 'x' }).faults.map(({ key }) => key),
+    ['store.local.path'],
+  );
 });
 
 test('input is bounded', () => {

@@ -20,6 +20,7 @@ import type { SearchConfig } from '../../sinks/search/config.ts';
 import { checkSearchConfig } from '../../sinks/search/config.ts';
 import type { TableConfig } from '../../sinks/table/config.ts';
 import { cautionsOfTable, checkTableConfig } from '../../sinks/table/config.ts';
+import { messageOf } from '../../support/errors.ts';
 import { ALIASES, aliasOf } from './aliases.ts';
 import type { ConnectKey } from './connect-keys.ts';
 import { CONNECT_KEYS, CONNECTOR_CLASSES, isConnectorClass, NOT_HERE } from './connect-keys.ts';
@@ -238,7 +239,18 @@ class Mapper {
       this.#fault(key, `${key} ${resolution.fault}.`);
       return;
     }
-    setIn(this.#trees[part], field.path, typed(field.definition, resolution.text));
+    setIn(this.#trees[part], field.path, typed(field.definition, this.#placed(key, field.definition, resolution.text)));
+  }
+
+  /** A path of this machine as an absolute one, any other text as it is. */
+  #placed(key: string, { path }: Definition, text: string): string {
+    if (path === undefined) return text;
+    try {
+      return path === 'input' ? this.#sources.input(text) : this.#sources.store(this.#own('name') ?? '', text);
+    } catch (error) {
+      this.#fault(key, `${key} is a path that can't be used: ${messageOf(error)}.`);
+      return text;
+    }
   }
 
   #read(part: 'sink' | 'loader', schema: Parameters<typeof readConfiguration>[0]): unknown {
@@ -256,7 +268,8 @@ class Mapper {
     if (given?.refers || (given && isSecret(given.field.definition))) {
       this.#fault(key, `${key} must be ${wanted(given.field.definition)}, which what it refers to is not.`);
     } else {
-      this.#fault(key || 'connector.class', message);
+      // Of the sink as a whole the reader has no name to begin the sentence with.
+      this.#fault(key || 'connector.class', key === '' ? `The sink${message}` : message);
     }
   }
 

@@ -21,7 +21,7 @@ test('every reference that stands for nothing is told', () => {
   const resolution = resolveReferences('${env:ONE} ${file:two}', none);
   assert.deepEqual(resolution, {
     fault:
-      "needs the environment variable ONE, which is not set, and the file two, which can't be used: no folder for such files is configured",
+      "needs the environment variable ONE, which is not set or may not be named, and the file two, which can't be used: no folder for such files is configured",
   });
 });
 
@@ -68,4 +68,11 @@ test('a text without references stands for itself', () => {
       assert.deepEqual(resolveReferences(text, none), { text });
     }),
   );
+});
+
+test('only such variables can be named as the operator lets be named', () => {
+  const environment = { CONNECT_ONE: '1', CONNECT: '2', HOME: '/root', DB_URL: 'x' };
+  const sources = processReferences({ environment, variables: ['CONNECT_*', 'DB_URL'] });
+  const isFound = (name: string) => 'text' in resolveReferences(`\${env:${name}}`, sources);
+  assert.deepEqual(Object.keys(environment).filter(isFound), ['CONNECT_ONE', 'DB_URL']);
 });

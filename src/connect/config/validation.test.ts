@@ -12,7 +12,7 @@ const sources = processReferences({ environment: { PASSWORD: SECRET } });
 const FILES = { name: 'f', 'connector.class': 'FilesSink', topics: 'web-events' };
 const classes = Object.keys(CONNECTOR_CLASSES) as (keyof typeof CONNECTOR_CLASSES)[];
 
-const validate = (flat: FlatConfig) => validateConfig('FilesSink', flat, sources).answer;
+const validate = (flat: FlatConfig) => validateConfig('FilesSink', flat, (flat) => mapConnector(flat, sources)).answer;
 
 function entry(flat: FlatConfig, key: string) {
   const found = validate(flat).configs.filter(({ value }) => value.name === key);
@@ -74,7 +74,9 @@ test('a secret is a password, and shown only as a reference', () => {
 });
 
 test('cautions are told beside the answer', () => {
-  const { answer, cautions } = validateConfig('FilesSink', { ...FILES, 'errors.retry.timeout': '5' }, sources);
+  const { answer, cautions } = validateConfig('FilesSink', { ...FILES, 'errors.retry.timeout': '5' }, (flat) =>
+    mapConnector(flat, sources),
+  );
   assert.equal(answer.error_count, 0);
   assert.deepEqual(
     cautions.map(({ key }) => key),
@@ -125,7 +127,9 @@ test('as many errors are counted as are told, whatever is given', () => {
       fc.constantFrom(...classes),
       fc.dictionary(key, fc.string(), { noNullPrototype: true }),
       (name, flat) => {
-        const { answer } = validateConfig(name, { ...flat, 'connector.class': name }, sources);
+        const { answer } = validateConfig(name, { ...flat, 'connector.class': name }, (flat) =>
+          mapConnector(flat, sources),
+        );
         const told = answer.configs.flatMap(({ value }) => value.errors);
         assert.equal(told.length, answer.error_count);
         for (const given of Object.keys(flat)) {

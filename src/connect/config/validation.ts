@@ -6,9 +6,8 @@ import type { SinkKind } from '../../sinks/registry.ts';
 import { ALIASES, aliasOf } from './aliases.ts';
 import type { ConnectKey, ConnectorClass, Importance, KeyType } from './connect-keys.ts';
 import { CONNECT_KEYS, CONNECTOR_CLASSES } from './connect-keys.ts';
-import type { FlatConfig, KeyNote } from './mapping.ts';
-import { isSecret, mapConnector, sinkDefinition } from './mapping.ts';
-import type { ReferenceSources } from './references.ts';
+import type { FlatConfig, KeyNote, Mapping } from './mapping.ts';
+import { isSecret, sinkDefinition } from './mapping.ts';
 import { isReferenceOnly } from './references.ts';
 import type { SinkKey } from './sink-keys.ts';
 import { findField, keysOf } from './sink-keys.ts';
@@ -70,8 +69,12 @@ export function describeKeys(connectorClass: ConnectorClass): readonly KeyInfo[]
 }
 
 /** Validates a configuration, and answers key by key. What a secret is, or a reference stands for, is not in the answer. */
-export function validateConfig(connectorClass: ConnectorClass, flat: FlatConfig, sources: ReferenceSources): Validated {
-  const { faults, cautions } = mapConnector(flat, sources);
+export function validateConfig(
+  connectorClass: ConnectorClass,
+  flat: FlatConfig,
+  map: (flat: FlatConfig) => Mapping,
+): Validated {
+  const { faults, cautions } = map(flat);
   const keys = described(connectorClass);
   const kind = CONNECTOR_CLASSES[connectorClass];
   const known = new Map(keys.map((key) => [key.info.name, key]));

@@ -28,8 +28,8 @@ export interface ShownConnector {
 /** What the REST API shows and changes. Every change is known to this worker when the call settles. */
 export interface Connectors {
   all(): Promise<ReadonlyMap<string, ShownConnector>>;
-  check(config: FlatConfig): Mapping;
-  validate(connectorClass: ConnectorClass, config: FlatConfig): Validation;
+  check(config: FlatConfig): Promise<Mapping>;
+  validate(connectorClass: ConnectorClass, config: FlatConfig): Promise<Validation>;
   /** Throws CONNECTOR_EXISTS. */
   create(name: string, config: FlatConfig, target: TargetState): Promise<void>;
   /** This and all below throw CONNECTOR_NOT_STORED for a connector that there is not. */

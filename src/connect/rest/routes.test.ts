@@ -32,11 +32,11 @@ class FakeConnectors implements Connectors {
   async all() {
     return this.shown;
   }
-  check(config: FlatConfig) {
+  async check(config: FlatConfig) {
     return mapConnector(config, sources);
   }
-  validate(connectorClass: ConnectorClass, config: FlatConfig) {
-    return validateConfig(connectorClass, config, sources).answer;
+  async validate(connectorClass: ConnectorClass, config: FlatConfig) {
+    return validateConfig(connectorClass, config, (flat) => mapConnector(flat, sources)).answer;
   }
   async create(name: string, config: FlatConfig, target: TargetState) {
     if (this.shown.has(name)) throw connectorStoreErrors.CONNECTOR_EXISTS('twice');

@@ -34,6 +34,10 @@ interface Plugin {
 export async function connectRoutes(server: FastifyInstance, routes: ConnectRoutes): Promise<void> {
   const { connectors, logger } = routes;
   setUp(server, logger);
+  // Kafka Connect's API is described by Kafka Connect.
+  server.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, hide: true } as NonNullable<typeof route.schema>;
+  });
 
   const find = async (name: string): Promise<ShownConnector> => {
     const found = (await connectors.all()).get(name);
@@ -46,8 +50,8 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     if (!found.isFromFile) return found;
     throw connectErrors.CONNECTOR_OF_THE_FILE(`Connector ${name} stands in the configuration file`);
   };
-  const mustBeValid = (config: FlatConfig): void => {
-    const { faults, cautions } = connectors.check(config);
+  const mustBeValid = async (config: FlatConfig): Promise<void> => {
+    const { faults, cautions } = await connectors.check(config);
     if (faults.length > 0) throw invalidConfig(faults.map(({ message }) => message));
     for (const { key, message } of cautions) {
       logger.warn({ connector: config['name'], key, caution: message }, 'a connector is not quite as it was asked for');
@@ -73,7 +77,7 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
   server.post('/connectors', async ({ body }, reply) => {
     const { name, config, target } = readCreate(body);
     if ((await connectors.all()).has(name)) throw conflict(name);
-    mustBeValid(config);
+    await mustBeValid(config);
     await connectors.create(name, config, target);
     audit(name, 'create');
     return reply
@@ -94,7 +98,7 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     const config = withName(readConfig(body), name);
     const isNew = !(await connectors.all()).has(name);
     if (!isNew) await findToChange(name);
-    mustBeValid(config);
+    await mustBeValid(config);
     if (isNew) await connectors.create(name, config, 'STARTED');
     else await connectors.configure(name, config);
     audit(name, isNew ? 'create' : 'configure');
@@ -106,7 +110,7 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     const patch = readPatch(body);
     const { config: before } = await findToChange(name);
     const config = withName(patched(before, patch), name);
-    mustBeValid(config);
+    await mustBeValid(config);
     await connectors.configure(name, config);
     audit(name, 'patch');
     return infoOf(await find(name));

@@ -54,6 +54,10 @@ export const MOST_CONNECTORS = 200;
 export const connectorStoreErrors = defineErrors({
   CONNECTOR_EXISTS: { decision: 'refuse', help: 'Choose another name, or change the one that there is.' },
   CONNECTOR_NOT_STORED: { decision: 'refuse', help: 'See the names of the connectors in GET /connectors.' },
+  CONNECTORS_AWAY: {
+    decision: 'retry',
+    help: 'They are known once the log is reached; see the log lines of the program.',
+  },
   CONNECTORS_TOO_MANY: { decision: 'refuse', help: 'Delete connectors that are no longer needed.' },
   CONNECTOR_TOPIC_UNFIT: {
     decision: 'stop',

@@ -66,7 +66,7 @@ class LogConnectorStore implements ConnectorStore {
   constructor(options: LogConnectorStoreOptions, topic: string) {
     this.#options = options;
     this.#topic = topic;
-    this.#producer = options.log.producer();
+    this.#producer = options.log.producer({ acks: 'all' });
   }
 
   async start(): Promise<void> {

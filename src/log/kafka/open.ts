@@ -1,7 +1,16 @@
 import type { Clock } from '../../support/clock.ts';
 import type { Logger } from '../../support/logger.ts';
 import { logErrors } from '../errors.ts';
-import type { Admin, Consumer, ConsumerOptions, Log, Position, Producer, RecordBatch } from '../log.ts';
+import type {
+  Admin,
+  Consumer,
+  ConsumerOptions,
+  Log,
+  Position,
+  Producer,
+  ProducerOptions,
+  RecordBatch,
+} from '../log.ts';
 import { KafkaAdmin } from './admin.ts';
 import { Cluster } from './cluster.ts';
 import type { KafkaLogConfig } from './config.ts';
@@ -44,9 +53,9 @@ class KafkaLog implements Log {
     this.admin = new KafkaAdmin(this.#cluster);
   }
 
-  producer(): Producer {
+  producer(options: ProducerOptions = {}): Producer {
     this.#refuseIfClosed();
-    const producer = new KafkaProducer(this.#cluster, this.#topics, () => this.#producers.delete(producer));
+    const producer = new KafkaProducer(this.#cluster, this.#topics, options, () => this.#producers.delete(producer));
     this.#producers.add(producer);
     return producer;
   }

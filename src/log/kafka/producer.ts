@@ -33,6 +33,7 @@ export class KafkaProducer implements Producer {
   readonly #cluster: Cluster;
   readonly #connections: Connections;
   readonly #configured: ReadonlyMap<string, number>;
+  readonly #acks: number;
   readonly #sequences: Sequences | undefined;
   readonly #turns = new Map<string, number>();
   readonly #sending = new Set<string>();
@@ -41,8 +42,14 @@ export class KafkaProducer implements Producer {
   readonly #forget: () => void;
   #closed = false;
 
-  constructor(cluster: Cluster, configured: ReadonlyMap<string, number>, forget: () => void) {
+  constructor(
+    cluster: Cluster,
+    configured: ReadonlyMap<string, number>,
+    { acks = cluster.config.acks }: { readonly acks?: '1' | 'all' },
+    forget: () => void,
+  ) {
     this.#forget = forget;
+    this.#acks = acks === 'all' ? ALL_REPLICAS : 1;
     this.#cluster = cluster;
     this.#connections = cluster.connections();
     this.#configured = configured;
@@ -149,7 +156,7 @@ export class KafkaProducer implements Producer {
       const request = {
         ...to,
         batch,
-        acks: config.acks === 'all' ? ALL_REPLICAS : 1,
+        acks: this.#acks,
         timeoutMs: Math.ceil(attemptMs),
       };
       const answer = await this.#connections.request(leader.node, attemptMs, apis.produce, request);

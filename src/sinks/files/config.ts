@@ -19,6 +19,7 @@ export const filesConfig = section(
             path: optional(
               text({
                 description: 'Folder of the files, made if it is missing; "files" in the data directory if left out',
+                path: 'store',
               }),
             ),
           },

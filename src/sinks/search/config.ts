@@ -22,7 +22,12 @@ function cluster(product: string) {
         password: optional(text({ description: 'Password of that user', secret: true })),
         apiKey: optional(text({ description: 'API key in its encoded form, instead of a user', secret: true })),
         token: optional(text({ description: 'Bearer token, instead of a user', secret: true })),
-        ca: optional(text({ description: 'PEM file of the authorities to trust instead of those that Node knows' })),
+        ca: optional(
+          text({
+            description: 'PEM file of the authorities to trust instead of those that Node knows',
+            path: 'input',
+          }),
+        ),
       },
       { description: `A cluster of ${product}` },
     ),

@@ -7,6 +7,7 @@ const sqlite = section(
     path: optional(
       text({
         description: 'Database file, relative to the data directory; if left out, search.db in the data directory',
+        path: 'store',
       }),
     ),
     durability: oneOf(['full', 'normal'], {

@@ -120,7 +120,7 @@ export const postgresTableConfig = section(
 export type PostgresTableConfig = Static<typeof postgresTableConfig>;
 
 function file(description: string) {
-  return optional(text({ description }));
+  return optional(text({ description, path: 'input' }));
 }
 
 /** Rules that tie the fields together; each fault is one sentence. */

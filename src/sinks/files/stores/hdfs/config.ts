@@ -43,7 +43,12 @@ export const hdfsStoreConfig = section(
       namePattern: '^[A-Za-z0-9-]{1,100}$',
       default: {},
     }),
-    ca: optional(text({ description: 'PEM file of the authorities to trust instead of those that Node knows' })),
+    ca: optional(
+      text({
+        description: 'PEM file of the authorities to trust instead of those that Node knows',
+        path: 'input',
+      }),
+    ),
     redirectHosts: optional(
       list(
         text({

@@ -44,7 +44,12 @@ export const s3StoreConfig = section(
     ),
     secretAccessKey: optional(text({ description: 'The secret of the key', secret: true })),
     sessionToken: optional(text({ description: 'Token of a temporary key', secret: true })),
-    ca: optional(text({ description: 'PEM file of the authorities to trust instead of those that Node knows' })),
+    ca: optional(
+      text({
+        description: 'PEM file of the authorities to trust instead of those that Node knows',
+        path: 'input',
+      }),
+    ),
     partBytes: bytes({
       description: 'A file is sent in parts of this size; those of very large files are larger',
       default: 8 * MIB,

@@ -1,0 +1,181 @@
+import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
+import type { StoredConnector } from '../connect/store/connector-store.ts';
+import type { ConnectorSnapshot } from '../loader/connector.ts';
+import { Backoff } from '../support/backoff.ts';
+import type { Clock } from '../support/clock.ts';
+import { decisionOf, MillraceError, messageOf } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import type { ConnectorHost } from './connector-thread.ts';
+
+const RETRY = { initialMs: 500, maxMs: 30_000 };
+const STOP_MS = 12_000;
+const NOTHING_COUNTED = { loaded: 0, duplicates: 0, deadLettered: 0, restarts: 0 };
+
+type Settings = NonNullable<Mapping['settings']>;
+
+export interface ManagedConnectorOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  map(config: FlatConfig): Mapping;
+  /** Resolves to the topics that a choice means by now. */
+  choose(topics: TopicChoice): Promise<readonly string[]>;
+  /** Makes what the connector needs besides its topics. */
+  prepare(settings: Settings): Promise<void>;
+  /** Its thread, not started yet; `isPaused` is asked at each start. */
+  host(settings: Settings, topics: readonly string[], isPaused: () => boolean): ConnectorHost;
+}
+
+/** A connector that was made at run time, in this process: follows what is stored of it, one step after another. */
+export class ManagedConnector {
+  readonly name: string;
+  readonly #options: ManagedConnectorOptions;
+  readonly #ended = new AbortController();
+  readonly #backoff = new Backoff(RETRY);
+  #wanted: StoredConnector;
+  /** What was followed last. */
+  #taken: StoredConnector | undefined;
+  #settings: Settings | undefined;
+  #host: ConnectorHost | undefined;
+  /** Why there is no thread though there should be one. */
+  #fault: Pick<ConnectorSnapshot, 'state' | 'lastError'> | undefined;
+  #steps: Promise<void> = Promise.resolve();
+
+  constructor(stored: StoredConnector, options: ManagedConnectorOptions) {
+    this.name = stored.name;
+    this.#options = options;
+    this.#wanted = stored;
+    this.#step(() => this.#take());
+  }
+
+  get stored(): StoredConnector {
+    return this.#wanted;
+  }
+
+  /** Whether what is stored was followed by now. */
+  get isSettled(): boolean {
+    return this.#taken === this.#wanted;
+  }
+
+  get kind(): string {
+    return this.#settings?.kind ?? '';
+  }
+
+  /** None as long as there is no thread. */
+  get topics(): readonly string[] {
+    return this.#host?.topics ?? [];
+  }
+
+  get host(): ConnectorHost | undefined {
+    return this.#host;
+  }
+
+  follow(stored: StoredConnector): void {
+    if (stored === this.#wanted) return;
+    this.#wanted = stored;
+    this.#step(() => this.#take());
+  }
+
+  /** Looks whether a pattern means other topics by now. */
+  refresh(): void {
+    this.#step(async () => {
+      const { topics } = this.#settings ?? {};
+      if (!this.#host || topics?.pattern === undefined) return;
+      const now = await this.#options.choose(topics);
+      if (now.every((topic) => this.topics.includes(topic))) return;
+      this.#options.logger.info({ connector: this.name, topics: now }, 'the pattern of a connector has new topics');
+      await this.#end();
+      await this.#begin();
+    });
+  }
+
+  async snapshot(): Promise<ConnectorSnapshot> {
+    if (this.#host) return this.#host.snapshot();
+    const state = this.#wanted.target === 'STOPPED' ? 'STOPPED' : 'UNASSIGNED';
+    return { state, ...NOTHING_COUNTED, ...this.#fault };
+  }
+
+  /** Finishes what was begun, within a deadline, and follows nothing more. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    await this.#steps;
+    await this.#end();
+  }
+
+  #step(work: () => Promise<void>): void {
+    this.#steps = this.#steps.then(async () => {
+      if (this.#ended.signal.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        // A thread that died at a command is started again as it should be by now.
+        this.#options.logger.warn({ connector: this.name, error: messageOf(error) }, 'a connector did not follow');
+      }
+    });
+  }
+
+  async #take(): Promise<void> {
+    const [before, next] = [this.#taken, this.#wanted];
+    if (before === next) return;
+    const isSame = before?.id === next.id && sameText(before.config, next.config);
+    const isRestart = before?.id === next.id && before.restart?.number !== next.restart?.number;
+    try {
+      if (!isSame || next.target === 'STOPPED') await this.#end();
+      if (next.target === 'STOPPED') this.#fault = undefined;
+      else if (!this.#host) await this.#begin();
+      else {
+        if (before?.target !== next.target) await this.#host.control(next.target === 'PAUSED' ? 'pause' : 'resume');
+        if (isRestart && (await this.#isMeant(next))) await this.#host.control('restart');
+      }
+    } finally {
+      this.#taken = next;
+    }
+  }
+
+  async #isMeant({ restart }: StoredConnector): Promise<boolean> {
+    return restart?.onlyFailed !== true || (await this.snapshot()).state === 'FAILED';
+  }
+
+  async #begin(): Promise<void> {
+    const { map, choose, prepare, host } = this.#options;
+    this.#fault = undefined;
+    try {
+      const { settings, faults } = map(this.#wanted.config);
+      this.#settings = settings;
+      if (!settings) return this.#fail('FAILED', faults.map(({ message }) => message).join(' '));
+      const topics = await choose(settings.topics);
+      await prepare(settings);
+      this.#host = host(settings, topics, () => this.#wanted.target === 'PAUSED');
+      this.#host.start();
+      this.#backoff.reset();
+    } catch (error) {
+      if (decisionOf(error) === 'stop') return this.#fail('FAILED', messageOf(error), error);
+      this.#fail('RESTARTING', messageOf(error), error);
+      void this.#beginLater();
+    }
+  }
+
+  async #beginLater(): Promise<void> {
+    const fault = this.#fault;
+    await this.#options.clock.sleep(this.#backoff.next(), this.#ended.signal);
+    this.#step(async () => {
+      if (this.#fault === fault) await this.#begin();
+    });
+  }
+
+  #fail(state: 'FAILED' | 'RESTARTING', message: string, error?: unknown): void {
+    const code = error instanceof MillraceError ? { code: error.code } : {};
+    this.#fault = { state, lastError: { ...code, message, at: this.#options.clock.now() } };
+    this.#options.logger.error({ connector: this.name, state, error: message }, 'a connector can not be started');
+  }
+
+  async #end(): Promise<void> {
+    const host = this.#host;
+    this.#host = undefined;
+    await host?.stop(STOP_MS);
+  }
+}
+
+function sameText(a: FlatConfig, b: FlatConfig): boolean {
+  const [one, other] = [Object.entries(a), Object.entries(b)];
+  return one.length === other.length && one.every(([key, value]) => Object.hasOwn(b, key) && b[key] === value);
+}

@@ -1,0 +1,318 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { connectorsTopic } from '../connect/config/config.ts';
+import type { ConnectorClass } from '../connect/config/connect-keys.ts';
+import { CONNECTOR_CLASSES } from '../connect/config/connect-keys.ts';
+import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
+import { mapConnector } from '../connect/config/mapping.ts';
+import type { ReferenceSources } from '../connect/config/references.ts';
+import { processReferences } from '../connect/config/references.ts';
+import { topicPattern } from '../connect/config/topic-pattern.ts';
+import type { Validation } from '../connect/config/validation.ts';
+import { validateConfig } from '../connect/config/validation.ts';
+import type { Connectors, ShownConnector } from '../connect/rest/connectors.ts';
+import type { ConnectorStore, RestartCommand, StoredConnector, TargetState } from '../connect/store/connector-store.ts';
+import { connectorStoreErrors } from '../connect/store/connector-store.ts';
+import { openConnectorStore } from '../connect/store/log-connector-store.ts';
+import type { ConnectorSnapshot } from '../loader/connector.ts';
+import { groupOf } from '../loader/connector.ts';
+import { CONNECTORS_TOPIC, deadLetterTopic, isOwnTopic, replayTopic } from '../log/dead-letter.ts';
+import type { OpenLog } from '../log/open.ts';
+import { operationsErrors } from '../operations/errors.ts';
+import { Backoff } from '../support/backoff.ts';
+import { systemClock } from '../support/clock.ts';
+import { messageOf } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import { eventTopics, localStore } from './configuration.ts';
+import { ConnectorHost } from './connector-thread.ts';
+import type { Configuration } from './definition.ts';
+import type { ManagedConnectorOptions } from './managed-connector.ts';
+import { ManagedConnector } from './managed-connector.ts';
+import type { WatchedConnector } from './status-source.ts';
+import { ownTopicOptions } from './topics.ts';
+
+const RETRY = { initialMs: 500, maxMs: 10_000 };
+/** How often patterns of topics are looked at. */
+const REFRESH_MS = 10_000;
+/** A connector of the file is shown by these keys alone; the rest stands there. */
+const CLASS_OF = Object.fromEntries(Object.entries(CONNECTOR_CLASSES).map(([name, kind]) => [kind, name]));
+
+export interface SupervisorOptions {
+  readonly configuration: Configuration;
+  readonly log: OpenLog;
+  /** Those of the configuration file, which nobody changes here. */
+  readonly declared: readonly ConnectorHost[];
+  readonly logger: Logger;
+  /** `host:port` of this process's operations API. */
+  readonly workerId: () => string;
+}
+
+/**
+ * All connectors of this process: those of the file, and those that were made at run time, which it
+ * runs as they are stored. It hinders nobody: while the log is away it tries again.
+ */
+export class Supervisor implements Connectors {
+  readonly #options: SupervisorOptions;
+  readonly #sources: ReferenceSources;
+  readonly #stores: string;
+  readonly #managed = new Map<string, ManagedConnector>();
+  readonly #stopped = new AbortController();
+  /** Those that end, until they have. */
+  readonly #ending = new Set<Promise<void>>();
+  #store: ConnectorStore | undefined;
+  #away = 'the log is not reached yet';
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { data, connect } = options.configuration;
+    this.#stores = path.resolve(connect.stores ?? path.join(data, 'connect'));
+    this.#sources = processReferences({
+      environment: process.env,
+      variables: connect.environment,
+      directory: connect.secrets === undefined ? undefined : path.resolve(connect.secrets),
+      stores: this.#stores,
+    });
+  }
+
+  /** Begins to follow what is stored. */
+  start(): void {
+    this.#work = Promise.all([this.#open(), this.#refresh()]);
+  }
+
+  /** Every connector that there is by now. */
+  get connectors(): readonly WatchedConnector[] {
+    return [...this.#options.declared, ...this.#managed.values()];
+  }
+
+  /** The thread of a connector; throws CONNECTOR_UNKNOWN if there is none. */
+  host(name: string): ConnectorHost {
+    const found = this.#declared(name) ?? this.#managed.get(name)?.host;
+    if (!found) throw operationsErrors.CONNECTOR_UNKNOWN(`There is no connector ${JSON.stringify(name)} that runs.`);
+    return found;
+  }
+
+  /** A command to one connector, for all workers if it is one of all. */
+  async control(name: string, action: 'pause' | 'resume' | 'restart'): Promise<void> {
+    if (!this.#managed.has(name)) return this.host(name).control(action);
+    if (action === 'restart') await this.restart(name, { includeTasks: true, onlyFailed: false });
+    else await this.setTarget(name, action === 'pause' ? 'PAUSED' : 'STARTED');
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#work;
+    await Promise.all([...this.#ending, ...Array.from(this.#managed.values(), (one) => one.stop())]);
+    await this.#store?.close();
+  }
+
+  async all(): Promise<ReadonlyMap<string, ShownConnector>> {
+    const store = this.#opened();
+    const workerId = this.#options.workerId();
+    const shown = new Map<string, ShownConnector>();
+    for (const host of this.#options.declared) {
+      const { name, kind } = host;
+      const topics = host.topics.filter((topic) => topic !== replayTopic(name)).join(',');
+      const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics };
+      shown.set(name, { name, config, isFromFile: true, ...standings(await host.snapshot(), true, workerId) });
+    }
+    for (const { name, config } of store.all().values()) {
+      const managed = this.#managed.get(name);
+      if (!managed) continue;
+      shown.set(name, {
+        name,
+        config,
+        isFromFile: false,
+        ...standings(await managed.snapshot(), !!managed.host, workerId),
+      });
+    }
+    return shown;
+  }
+
+  async check(config: FlatConfig): Promise<Mapping> {
+    return this.#map(config);
+  }
+
+  async validate(connectorClass: ConnectorClass, config: FlatConfig): Promise<Validation> {
+    return validateConfig(connectorClass, config, (flat) => this.#map(flat)).answer;
+  }
+
+  async create(name: string, config: FlatConfig, target: TargetState): Promise<void> {
+    await this.#opened().create({ name, config, target });
+  }
+
+  async configure(name: string, config: FlatConfig): Promise<void> {
+    await this.#opened().configure(name, config);
+  }
+
+  async setTarget(name: string, target: TargetState): Promise<void> {
+    await this.#opened().setTarget(name, target);
+  }
+
+  async restart(name: string, command: RestartCommand): Promise<void> {
+    await this.#opened().restart(name, command);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#opened().remove(name);
+  }
+
+  #opened(): ConnectorStore {
+    if (this.#store) return this.#store;
+    throw connectorStoreErrors.CONNECTORS_AWAY(`The connectors are not known: ${this.#away}.`);
+  }
+
+  #declared(name: string): ConnectorHost | undefined {
+    return this.#options.declared.find((one) => one.name === name);
+  }
+
+  async #open(): Promise<void> {
+    const { log, logger, configuration } = this.#options;
+    const topic = connectorsTopic(CONNECTORS_TOPIC, configuration.connect.group);
+    const backoff = new Backoff(RETRY);
+    while (!this.#stopped.signal.aborted && !this.#store) {
+      try {
+        this.#store = await openConnectorStore({ log, clock: systemClock, logger, topic });
+      } catch (error) {
+        const reason = messageOf(error);
+        if (reason !== this.#away)
+          logger.warn({ topic, error: reason }, 'connectors made at run time wait for the log');
+        this.#away = reason;
+        await systemClock.sleep(backoff.next(), this.#stopped.signal);
+      }
+    }
+    this.#store?.watch(() => this.#follow());
+    this.#follow();
+  }
+
+  async #refresh(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      await systemClock.sleep(REFRESH_MS, this.#stopped.signal);
+      for (const managed of this.#managed.values()) managed.refresh();
+    }
+  }
+
+  /** Brings what runs here to what is stored. */
+  #follow(): void {
+    if (this.#stopped.signal.aborted || !this.#store) return;
+    const stored = this.#store.all();
+    for (const connector of stored.values()) this.#followOne(connector);
+    for (const [name, managed] of this.#managed) {
+      if (stored.has(name)) continue;
+      this.#managed.delete(name);
+      const ending = managed.stop().finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
+    }
+    const { log, declared } = this.#options;
+    log.protect([...declared.map(({ name }) => name), ...stored.keys()].map(groupOf));
+  }
+
+  #followOne(connector: StoredConnector): void {
+    const { name } = connector;
+    const { logger } = this.#options;
+    if (this.#declared(name)) {
+      logger.warn(
+        { connector: name },
+        'a connector made at run time has the name of one of the file, and does not run',
+      );
+      return;
+    }
+    const managed = this.#managed.get(name);
+    if (managed) managed.follow(connector);
+    else this.#managed.set(name, new ManagedConnector(connector, this.#managedOptions()));
+  }
+
+  #managedOptions(): ManagedConnectorOptions {
+    const { logger, log, configuration } = this.#options;
+    return {
+      clock: systemClock,
+      logger,
+      map: (config) => this.#map(config),
+      choose: (topics) => this.#choose(topics),
+      prepare: async (settings) => {
+        const local = localStore(sinkOf(settings), this.#directoryOf(settings.name));
+        if (local) mkdirSync(path.dirname(local.place), { recursive: true });
+        const own = ownTopicOptions(configuration);
+        for (const topic of [deadLetterTopic(settings.name), replayTopic(settings.name)]) {
+          await log.admin.createTopic(topic, own);
+        }
+      },
+      host: (settings, topics, isPaused) => {
+        const { name, kind, sinkConfig, loaderConfig } = settings;
+        const data = {
+          ...{ name, kind, sinkConfig, loaderConfig, logging: configuration.logging },
+          namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
+          dataDirectory: this.#directoryOf(name),
+          topics: [...topics, replayTopic(name)],
+        };
+        return new ConnectorHost({
+          ...{ name, kind, topics: data.topics, logger },
+          data: () => ({ ...data, paused: isPaused(), log: log.share() }),
+        });
+      },
+    };
+  }
+
+  /** What a connector has on this machine, unless its configuration says otherwise. */
+  #directoryOf(name: string): string {
+    return path.join(this.#stores, name);
+  }
+
+  async #choose({ names, pattern }: TopicChoice): Promise<readonly string[]> {
+    if (names) return names;
+    const meant = topicPattern(pattern);
+    const topics = await this.#options.log.admin.topics();
+    return topics.map(({ name }) => name).filter((name) => !isOwnTopic(name) && meant.test(name));
+  }
+
+  /** As configured, and with a store that no other connector writes to. */
+  #map(config: FlatConfig): Mapping {
+    const mapping = mapConnector(config, this.#sources);
+    const { settings } = mapping;
+    const mine = settings && localStore(sinkOf(settings), this.#directoryOf(settings.name));
+    const other = mine && this.#ownerOf(mine.place, settings.name);
+    if (!mine || other === undefined) return mapping;
+    const message = `${mine.field} is the ${mine.what} of the connector ${other}; give another one.`;
+    return { ...mapping, settings: undefined, faults: [...mapping.faults, { key: mine.field, message }] };
+  }
+
+  #ownerOf(place: string, except: string): string | undefined {
+    const { configuration } = this.#options;
+    const declared = Object.entries(configuration.connectors).map(
+      ([name, connector]) => [name, localStore(connector, configuration.data)] as const,
+    );
+    const stored = [...(this.#store?.all().values() ?? [])].map(({ name, config }) => {
+      const { settings } = mapConnector(config, this.#sources);
+      return [name, settings && localStore(sinkOf(settings), this.#directoryOf(name))] as const;
+    });
+    return [...declared, ...stored].find(([name, local]) => name !== except && local?.place === place)?.[0];
+  }
+}
+
+function sinkOf({ kind, sinkConfig }: NonNullable<Mapping['settings']>): Parameters<typeof localStore>[0] {
+  return { [kind]: sinkConfig };
+}
+
+/** A call that came from another thread. */
+export function callOf<K extends keyof Connectors>(
+  connectors: Connectors,
+  method: K,
+  args: Parameters<Connectors[K]>,
+): ReturnType<Connectors[K]> {
+  const call = connectors[method] as (...given: Parameters<Connectors[K]>) => ReturnType<Connectors[K]>;
+  return call.apply(connectors, args);
+}
+
+/** As REST shows a connector and its task in this process. */
+function standings(
+  { state, lastError }: ConnectorSnapshot,
+  hasThread: boolean,
+  workerId: string,
+): Pick<ShownConnector, 'connector' | 'tasks'> {
+  const isTroubled = state === 'FAILED' || state === 'RESTARTING';
+  const reason = lastError && [lastError.code, lastError.message].filter(Boolean).join(': ');
+  const task = { state, workerId, ...(isTroubled && reason !== undefined ? { trace: reason } : {}) };
+  if (!hasThread) return { connector: task, tasks: [] };
+  // The connector stands as it was told to; what becomes of that is its task's.
+  return { connector: { state: isTroubled ? 'RUNNING' : state, workerId }, tasks: [task] };
+}

@@ -1,0 +1,209 @@
+/** Connectors that are made at run time, in the real program over its real port. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import { kafkaTest } from '../engines/kafka-test.ts';
+import { Client, sampleEvent } from '../support/client.ts';
+import { Program } from '../support/program.ts';
+import type { Copies } from '../support/read-back.ts';
+import { idsInFiles, idsInTable } from '../support/read-back.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+
+const FILES = { 'connector.class': 'FilesSink', topics: 'select-color,web-events', 'rotate.interval.ms': '200' };
+const TABLE = { 'connector.class': 'TableSink', topics: 'select-color,web-events', 'sqlite.path': 'search.db' };
+
+interface Shown {
+  readonly connector: { readonly state: string; readonly trace?: string };
+  readonly tasks: readonly { readonly state: string; readonly trace?: string }[];
+}
+
+/** Kafka Connect's API of a program. */
+class Connect {
+  readonly #program: () => Program;
+
+  constructor(program: () => Program) {
+    this.#program = program;
+  }
+
+  /** Waits while the worker does not know the connectors yet. */
+  async ask(method: string, call: string, body?: object): Promise<{ status: number; body: unknown }> {
+    return until('the worker knows the connectors', async () => {
+      const answer = await this.#ask(method, call, body);
+      return answer.status !== 503 && answer;
+    });
+  }
+
+  async #ask(method: string, call: string, body?: object): Promise<{ status: number; body: unknown }> {
+    const answer = await fetch(`${this.#program().operations}${call}`, {
+      method,
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  async create(name: string, config: object, more: object = {}): Promise<void> {
+    const { status, body } = await this.ask('POST', '/connectors', { name, config, ...more });
+    assert.equal(status, 201, JSON.stringify(body));
+  }
+
+  async change(method: string, call: string, body?: object): Promise<void> {
+    const { status, body: answer } = await this.ask(method, call, body);
+    assert.ok(status < 300, JSON.stringify(answer));
+  }
+
+  async status(name: string): Promise<Shown> {
+    return (await this.ask('GET', `/connectors/${name}/status`)).body as Shown;
+  }
+
+  /** Waits until the connector, and its task if it has one, are in this state. */
+  async reaches(name: string, state: string): Promise<Shown> {
+    return until(`${name} is ${state}`, async () => {
+      const shown = await this.status(name);
+      const states = [shown.connector?.state, ...(shown.tasks ?? []).map((task) => task.state)];
+      return states.at(-1) === state && shown;
+    });
+  }
+}
+
+function isEachOnce(copies: Copies, ids: readonly string[]): boolean {
+  return copies.size === ids.length && ids.every((id) => copies.get(id) === 1);
+}
+
+function eventsOf(t: TestContext, collector: string) {
+  const client = new Client(collector, 2);
+  t.after(() => client.close());
+  const sent: string[] = [];
+  const send = async (count: number) => {
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const answer = await client.send(JSON.stringify(ids.map((id, index) => sampleEvent(id, sent.length + index))));
+    assert.ok(answer && answer.status < 300);
+    sent.push(...ids);
+  };
+  return { sent, send };
+}
+
+test('a connector made at run time loads, pauses, stops, outlives a restart, and ends', async (t) => {
+  const directory = temporaryDirectory(t);
+  let program = await Program.start({ directory });
+  t.after(() => program.kill());
+  const connect = new Connect(() => program);
+  const stores = path.join(program.data, 'connect');
+  const files = () => idsInFiles(path.join(stores, 'mine'));
+  const table = async () => idsInTable(path.join(stores, 'rows'));
+  const { sent, send } = eventsOf(t, program.collector);
+  const hasAll = (what: string, copies: () => Promise<Copies>) =>
+    until(`${what} has each event once`, async () => isEachOnce(await copies(), sent));
+
+  await send(10);
+  await connect.create('mine', FILES);
+  await connect.create('rows', TABLE, { initial_state: 'PAUSED' });
+  await hasAll('mine', files);
+  await connect.reaches('rows', 'PAUSED');
+  assert.equal(existsSync(path.join(stores, 'rows', 'search.db')), false);
+  const { connectors } = await program.status();
+  assert.deepEqual(
+    connectors.map(({ name, state }) => [name, state]),
+    [
+      ['files', 'RUNNING'],
+      ['search', 'RUNNING'],
+      ['mine', 'RUNNING'],
+      ['rows', 'PAUSED'],
+    ],
+  );
+
+  await connect.change('PUT', '/connectors/mine/stop');
+  const stopped = await connect.reaches('mine', 'STOPPED');
+  assert.deepEqual(stopped.tasks, []);
+  assert.equal(await program.stop(), 0);
+  program = await Program.start({ directory });
+  await connect.reaches('mine', 'STOPPED');
+  await connect.reaches('rows', 'PAUSED');
+  const more = eventsOf(t, program.collector);
+  await more.send(5);
+  sent.push(...more.sent);
+  await connect.change('PUT', '/connectors/mine/resume');
+  await connect.change('PUT', '/connectors/rows/resume');
+  await hasAll('mine', files);
+  await hasAll('rows', table);
+
+  await connect.change('PUT', '/connectors/mine/config', { ...FILES, compression: 'gzip' });
+  await connect.change('POST', '/connectors/rows/restart?includeTasks=true');
+  await connect.change('DELETE', '/connectors/rows');
+  assert.equal((await connect.ask('GET', '/connectors/rows/status')).status, 404);
+  await connect.reaches('mine', 'RUNNING');
+  assert.equal(await program.stop(), 0);
+});
+
+test('a connector that can not be started is FAILED with its reason, and starts once that is gone', async (t) => {
+  const directory = temporaryDirectory(t);
+  const secrets = path.join(directory, 'secrets');
+  mkdirSync(secrets);
+  const url = path.join(secrets, 'url');
+  writeFileSync(url, 'postgres://nobody@127.0.0.1:1/none');
+  const program = await Program.start({ directory, configuration: { connect: { secrets } } });
+  t.after(() => program.kill());
+  const connect = new Connect(() => program);
+  const table = { 'connector.class': 'TableSink', topics: 'select-color,web-events', 'postgres.url': '${file:url}' };
+  await connect.create('rows', table, { initial_state: 'STOPPED' });
+  writeFileSync(url, 'what-nobody-may-see');
+  await connect.change('PUT', '/connectors/rows/resume');
+  const failed = await connect.reaches('rows', 'FAILED');
+  assert.match(failed.connector.trace ?? '', /postgres\.url/);
+  writeFileSync(url, 'postgres://nobody@127.0.0.1:1/none');
+  await connect.change('POST', '/connectors/rows/restart');
+  // There is no server, which time may mend.
+  const waiting = await connect.reaches('rows', 'RESTARTING');
+  const everything = [failed, waiting, (await connect.ask('GET', '/connectors?expand=info&expand=status')).body];
+  assert.doesNotMatch(JSON.stringify(everything), /what-nobody-may-see/);
+});
+
+test('a change of a connector of the file is refused', async (t) => {
+  const program = await Program.start({ directory: temporaryDirectory(t) });
+  t.after(() => program.kill());
+  const connect = new Connect(() => program);
+  for (const [method, call] of [
+    ['PUT', 'pause'],
+    ['PUT', 'stop'],
+    ['POST', 'restart'],
+  ] as const) {
+    assert.equal((await connect.ask(method, `/connectors/files/${call}`)).status, 409);
+  }
+  assert.equal((await connect.ask('DELETE', '/connectors/files')).status, 409);
+  assert.equal((await connect.ask('POST', '/connectors', { name: 'files', config: FILES })).status, 409);
+  assert.equal((await connect.status('files')).connector.state, 'RUNNING');
+});
+
+kafkaTest('two workers run what one of them was told, and one goes on when the other dies', async ({ brokers }, t) => {
+  const directory = temporaryDirectory(t);
+  const group = `g-${randomUUID().slice(0, 8)}`;
+  const name = `mine-${group}`;
+  const configuration = { log: { kafka: { brokers } }, connect: { group }, connectors: {} };
+  const collect = await Program.start({ directory, configuration, command: 'collect' });
+  t.after(() => collect.kill());
+  const [one, other] = await Promise.all(
+    [1, 2].map(() => Program.start({ directory, configuration, command: 'load' })),
+  );
+  for (const worker of [one, other]) t.after(() => worker?.kill());
+  const connects = [one, other].map((worker) => new Connect(() => worker!));
+  await connects[0]!.create(name, FILES);
+  for (const connect of connects) {
+    await until('the worker knows it', async () => (await connect.ask('GET', `/connectors/${name}`)).status === 200);
+    await connect.reaches(name, 'RUNNING');
+  }
+  const { sent, send } = eventsOf(t, collect.collector);
+  const loaded = async () => isEachOnce(await idsInFiles(path.join(collect.data, 'connect', name)), sent);
+  await send(50);
+  await until('all is loaded', loaded);
+  await one!.kill();
+  await send(50);
+  await until('the other one has loaded all', loaded, 90_000);
+  await connects[1]!.change('PUT', `/connectors/${name}/stop`);
+  await connects[1]!.reaches(name, 'STOPPED');
+  assert.equal(await other!.stop(), 0);
+});
