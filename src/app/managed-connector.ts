@@ -31,13 +31,16 @@ export class ManagedConnector {
   readonly #options: ManagedConnectorOptions;
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff(RETRY);
-  #wanted: StoredConnector;
+  /** Undefined once it was deleted. */
+  #wanted: StoredConnector | undefined;
   /** What was followed last. */
   #taken: StoredConnector | undefined;
   #settings: Settings | undefined;
   #host: ConnectorHost | undefined;
   /** Why there is no thread though there should be one. */
   #fault: Pick<ConnectorSnapshot, 'state' | 'lastError'> | undefined;
+  /** The last reason that was logged: the same one again is no news. */
+  #told = '';
   #steps: Promise<void> = Promise.resolve();
 
   constructor(stored: StoredConnector, options: ManagedConnectorOptions) {
@@ -47,13 +50,9 @@ export class ManagedConnector {
     this.#step(() => this.#take());
   }
 
-  get stored(): StoredConnector {
-    return this.#wanted;
-  }
-
-  /** Whether what is stored was followed by now. */
-  get isSettled(): boolean {
-    return this.#taken === this.#wanted;
+  /** Whether it was deleted, and nothing of it runs any more. */
+  get isGone(): boolean {
+    return !this.#wanted && !this.#taken && !this.#host;
   }
 
   get kind(): string {
@@ -69,10 +68,16 @@ export class ManagedConnector {
     return this.#host;
   }
 
-  follow(stored: StoredConnector): void {
+  /** What is stored by now; undefined if it was deleted. One made anew under its name waits for the end of it. */
+  follow(stored: StoredConnector | undefined): void {
     if (stored === this.#wanted) return;
     this.#wanted = stored;
     this.#step(() => this.#take());
+  }
+
+  /** Settles when all that was to be followed by now is. */
+  settled(): Promise<void> {
+    return this.#steps;
   }
 
   /** Looks whether a pattern means other topics by now. */
@@ -84,13 +89,13 @@ export class ManagedConnector {
       if (now.every((topic) => this.topics.includes(topic))) return;
       this.#options.logger.info({ connector: this.name, topics: now }, 'the pattern of a connector has new topics');
       await this.#end();
-      await this.#begin();
+      if (this.#wanted) await this.#begin(this.#wanted);
     });
   }
 
   async snapshot(): Promise<ConnectorSnapshot> {
     if (this.#host) return this.#host.snapshot();
-    const state = this.#wanted.target === 'STOPPED' ? 'STOPPED' : 'UNASSIGNED';
+    const state = this.#wanted?.target === 'STOPPED' ? 'STOPPED' : 'UNASSIGNED';
     return { state, ...NOTHING_COUNTED, ...this.#fault };
   }
 
@@ -116,12 +121,12 @@ export class ManagedConnector {
   async #take(): Promise<void> {
     const [before, next] = [this.#taken, this.#wanted];
     if (before === next) return;
-    const isSame = before?.id === next.id && sameText(before.config, next.config);
-    const isRestart = before?.id === next.id && before.restart?.number !== next.restart?.number;
+    const isSame = before !== undefined && before.id === next?.id && sameText(before.config, next.config);
+    const isRestart = isSame && before.restart?.number !== next?.restart?.number;
     try {
-      if (!isSame || next.target === 'STOPPED') await this.#end();
-      if (next.target === 'STOPPED') this.#fault = undefined;
-      else if (!this.#host) await this.#begin();
+      if (!isSame || next?.target === 'STOPPED') await this.#end();
+      if (!next || next.target === 'STOPPED') this.#fault = undefined;
+      else if (!this.#host) await this.#begin(next);
       else {
         if (before?.target !== next.target) await this.#host.control(next.target === 'PAUSED' ? 'pause' : 'resume');
         if (isRestart && (await this.#isMeant(next))) await this.#host.control('restart');
@@ -135,36 +140,42 @@ export class ManagedConnector {
     return restart?.onlyFailed !== true || (await this.snapshot()).state === 'FAILED';
   }
 
-  async #begin(): Promise<void> {
+  async #begin(stored: StoredConnector): Promise<void> {
     const { map, choose, prepare, host } = this.#options;
     this.#fault = undefined;
     try {
-      const { settings, faults } = map(this.#wanted.config);
+      const { settings, faults } = map(stored.config);
       this.#settings = settings;
-      if (!settings) return this.#fail('FAILED', faults.map(({ message }) => message).join(' '));
+      if (!settings) {
+        // It was valid where it was made: what is missing here, a file or a variable, may come.
+        this.#fail('FAILED', faults.map(({ message }) => message).join(' '));
+        return void this.#beginLater(stored);
+      }
       const topics = await choose(settings.topics);
       await prepare(settings);
-      this.#host = host(settings, topics, () => this.#wanted.target === 'PAUSED');
+      this.#host = host(settings, topics, () => this.#wanted?.target === 'PAUSED');
       this.#host.start();
       this.#backoff.reset();
     } catch (error) {
       if (decisionOf(error) === 'stop') return this.#fail('FAILED', messageOf(error), error);
       this.#fail('RESTARTING', messageOf(error), error);
-      void this.#beginLater();
+      void this.#beginLater(stored);
     }
   }
 
-  async #beginLater(): Promise<void> {
+  async #beginLater(stored: StoredConnector): Promise<void> {
     const fault = this.#fault;
     await this.#options.clock.sleep(this.#backoff.next(), this.#ended.signal);
     this.#step(async () => {
-      if (this.#fault === fault) await this.#begin();
+      if (this.#fault === fault) await this.#begin(stored);
     });
   }
 
   #fail(state: 'FAILED' | 'RESTARTING', message: string, error?: unknown): void {
     const code = error instanceof MillraceError ? { code: error.code } : {};
     this.#fault = { state, lastError: { ...code, message, at: this.#options.clock.now() } };
+    if (message === this.#told) return;
+    this.#told = message;
     this.#options.logger.error({ connector: this.name, state, error: message }, 'a connector can not be started');
   }
 

@@ -21,7 +21,7 @@ import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
 import { systemClock } from '../support/clock.ts';
-import { messageOf } from '../support/errors.ts';
+import { defineErrors, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { eventTopics, localStore } from './configuration.ts';
 import { ConnectorHost } from './connector-thread.ts';
@@ -36,6 +36,13 @@ const RETRY = { initialMs: 500, maxMs: 10_000 };
 const REFRESH_MS = 10_000;
 /** A connector of the file is shown by these keys alone; the rest stands there. */
 const CLASS_OF = Object.fromEntries(Object.entries(CONNECTOR_CLASSES).map(([name, kind]) => [kind, name]));
+
+export const supervisorErrors = defineErrors({
+  CONNECTOR_TOPIC_MISSING: {
+    decision: 'retry',
+    help: 'Make the topic, or change "topics"; the connector starts by itself then.',
+  },
+});
 
 export interface SupervisorOptions {
   readonly configuration: Configuration;
@@ -57,8 +64,6 @@ export class Supervisor implements Connectors {
   readonly #stores: string;
   readonly #managed = new Map<string, ManagedConnector>();
   readonly #stopped = new AbortController();
-  /** Those that end, until they have. */
-  readonly #ending = new Set<Promise<void>>();
   #store: ConnectorStore | undefined;
   #away = 'the log is not reached yet';
   #work: Promise<unknown> = Promise.resolve();
@@ -102,7 +107,7 @@ export class Supervisor implements Connectors {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#work;
-    await Promise.all([...this.#ending, ...Array.from(this.#managed.values(), (one) => one.stop())]);
+    await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
     await this.#store?.close();
   }
 
@@ -154,7 +159,9 @@ export class Supervisor implements Connectors {
   }
 
   async remove(name: string): Promise<void> {
+    const managed = this.#managed.get(name);
     await this.#opened().remove(name);
+    await managed?.settled();
   }
 
   #opened(): ConnectorStore {
@@ -197,14 +204,16 @@ export class Supervisor implements Connectors {
     if (this.#stopped.signal.aborted || !this.#store) return;
     const stored = this.#store.all();
     for (const connector of stored.values()) this.#followOne(connector);
-    for (const [name, managed] of this.#managed) {
-      if (stored.has(name)) continue;
-      this.#managed.delete(name);
-      const ending = managed.stop().finally(() => this.#ending.delete(ending));
-      this.#ending.add(ending);
-    }
+    for (const [name, managed] of this.#managed) if (!stored.has(name)) void this.#retire(name, managed);
     const { log, declared } = this.#options;
     log.protect([...declared.map(({ name }) => name), ...stored.keys()].map(groupOf));
+  }
+
+  /** Forgets a connector once nothing of it runs, unless it was made anew by then. */
+  async #retire(name: string, managed: ManagedConnector): Promise<void> {
+    managed.follow(undefined);
+    await managed.settled();
+    if (managed.isGone && this.#managed.get(name) === managed) this.#managed.delete(name);
   }
 
   #followOne(connector: StoredConnector): void {
@@ -259,9 +268,13 @@ export class Supervisor implements Connectors {
   }
 
   async #choose({ names, pattern }: TopicChoice): Promise<readonly string[]> {
-    if (names) return names;
-    const meant = topicPattern(pattern);
     const topics = await this.#options.log.admin.topics();
+    if (names) {
+      const missing = names.filter((wanted) => !topics.some(({ name }) => name === wanted));
+      if (missing.length === 0) return names;
+      throw supervisorErrors.CONNECTOR_TOPIC_MISSING(`There is no topic ${missing.join(', ')}.`);
+    }
+    const meant = topicPattern(pattern);
     return topics.map(({ name }) => name).filter((name) => !isOwnTopic(name) && meant.test(name));
   }
 

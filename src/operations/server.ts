@@ -6,7 +6,7 @@ import fastify from 'fastify';
 import type { Address } from '../config/address.ts';
 import { parseAddress, urlOf } from '../config/address.ts';
 import type { Connectors } from '../connect/rest/connectors.ts';
-import { connectRoutes } from '../connect/rest/routes.ts';
+import { connectElsewhere, connectRoutes } from '../connect/rest/routes.ts';
 import type { Assets } from '../support/assets.ts';
 import { loadAssets, replyWithAsset } from '../support/assets.ts';
 import type { Clock } from '../support/clock.ts';
@@ -90,11 +90,12 @@ export function createOperationsServer({
     server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
     registerPages(server);
   });
-  if (operations.connect) {
+  server.register(async (scope) => {
+    const plugin = scope as unknown as FastifyInstance;
+    if (!operations.connect) return connectElsewhere(plugin, { logger });
     const { connectors, version } = operations.connect;
-    const routes = { connectors: guarded(connectors, questions), version, logger };
-    server.register(async (scope) => connectRoutes(scope as unknown as FastifyInstance, routes));
-  }
+    return connectRoutes(plugin, { connectors: guarded(connectors, questions), version, logger });
+  });
 
   return {
     async listen() {

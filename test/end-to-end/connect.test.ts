@@ -136,6 +136,10 @@ test('a connector made at run time loads, pauses, stops, outlives a restart, and
   await connect.change('POST', '/connectors/rows/restart?includeTasks=true');
   await connect.change('DELETE', '/connectors/rows');
   assert.equal((await connect.ask('GET', '/connectors/rows/status')).status, 404);
+  // Made anew under its name, it goes on in the same store and group, where the one before has ended.
+  await connect.create('rows', TABLE);
+  await connect.reaches('rows', 'RUNNING');
+  await hasAll('rows', table);
   await connect.reaches('mine', 'RUNNING');
   assert.equal(await program.stop(), 0);
 });
@@ -156,11 +160,24 @@ test('a connector that can not be started is FAILED with its reason, and starts 
   const failed = await connect.reaches('rows', 'FAILED');
   assert.match(failed.connector.trace ?? '', /postgres\.url/);
   writeFileSync(url, 'postgres://nobody@127.0.0.1:1/none');
-  await connect.change('POST', '/connectors/rows/restart');
-  // There is no server, which time may mend.
+  // It is looked at again by itself. There is no server, which time may mend.
   const waiting = await connect.reaches('rows', 'RESTARTING');
   const everything = [failed, waiting, (await connect.ask('GET', '/connectors?expand=info&expand=status')).body];
   assert.doesNotMatch(JSON.stringify(everything), /what-nobody-may-see/);
+});
+
+test('a connector waits for a topic that is not there', async (t) => {
+  const program = await Program.start({ directory: temporaryDirectory(t) });
+  t.after(() => program.kill());
+  const connect = new Connect(() => program);
+  await connect.create('mine', { ...FILES, topics: 'nowhere' });
+  assert.match((await connect.reaches('mine', 'RESTARTING')).connector.trace ?? '', /nowhere/);
+  assert.ok((await program.status()).log.reachable);
+  await connect.change('PUT', '/connectors/mine/config', { ...FILES, topics: '', 'topics.regex': 'select-.*' });
+  await connect.reaches('mine', 'RUNNING');
+  const { connectors } = await program.status();
+  assert.deepEqual(connectors.find(({ name }) => name === 'mine')?.topics, ['select-color']);
+  assert.equal(await program.stop(), 0);
 });
 
 test('a change of a connector of the file is refused', async (t) => {
@@ -190,6 +207,7 @@ kafkaTest('two workers run what one of them was told, and one goes on when the o
     [1, 2].map(() => Program.start({ directory, configuration, command: 'load' })),
   );
   for (const worker of [one, other]) t.after(() => worker?.kill());
+  assert.equal((await new Connect(() => collect).ask('GET', '/connectors')).status, 404);
   const connects = [one, other].map((worker) => new Connect(() => worker!));
   await connects[0]!.create(name, FILES);
   for (const connect of connects) {

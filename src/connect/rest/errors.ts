@@ -9,6 +9,7 @@ export const connectErrors = defineErrors({
   },
   CONNECT_REQUEST_INVALID: { decision: 'refuse', help: 'See docs/connect.md.' },
   CONNECT_NOT_FOUND: { decision: 'refuse', help: 'See GET /connectors and GET /connector-plugins.' },
+  CONNECT_NOT_SERVED: { decision: 'refuse', help: 'Ask a process that loads: "millrace up" or "millrace load".' },
   CONNECTOR_OF_THE_FILE: { decision: 'refuse', help: 'Change it in the configuration file, and start Millrace again.' },
 });
 
@@ -20,6 +21,7 @@ export interface ConnectError {
 
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   CONNECT_NOT_FOUND: 404,
+  CONNECT_NOT_SERVED: 404,
   CONNECTOR_NOT_STORED: 404,
   CONNECTOR_EXISTS: 409,
   CONNECTORS_TOO_MANY: 409,

@@ -34,10 +34,6 @@ interface Plugin {
 export async function connectRoutes(server: FastifyInstance, routes: ConnectRoutes): Promise<void> {
   const { connectors, logger } = routes;
   setUp(server, logger);
-  // Kafka Connect's API is described by Kafka Connect.
-  server.addHook('onRoute', (route) => {
-    route.schema = { ...route.schema, hide: true } as NonNullable<typeof route.schema>;
-  });
 
   const find = async (name: string): Promise<ShownConnector> => {
     const found = (await connectors.all()).get(name);
@@ -169,6 +165,19 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
   });
 }
 
+/** The same paths in a process that does not load. */
+export async function connectElsewhere(
+  server: FastifyInstance,
+  { logger }: Pick<ConnectRoutes, 'logger'>,
+): Promise<void> {
+  setUp(server, logger);
+  for (const path of ['/connectors', '/connectors/*', '/connector-plugins', '/connector-plugins/*']) {
+    server.all(path, async () => {
+      throw connectErrors.CONNECT_NOT_SERVED('This process does not load, and so has no connectors.');
+    });
+  }
+}
+
 const TARGETS: readonly (readonly [action: string, target: TargetState, status: number])[] = [
   ['pause', 'PAUSED', 202],
   ['resume', 'STARTED', 202],
@@ -176,6 +185,10 @@ const TARGETS: readonly (readonly [action: string, target: TargetState, status: 
 ];
 
 function setUp(server: FastifyInstance, logger: Logger): void {
+  // Kafka Connect's API is described by Kafka Connect.
+  server.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, hide: true } as NonNullable<typeof route.schema>;
+  });
   // Clients send the type of a body with calls that have none.
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     if (body === '') return done(null, undefined);
