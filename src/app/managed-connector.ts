@@ -1,28 +1,23 @@
-import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
+import type { FlatConfig } from '../connect/config/mapping.ts';
 import type { StoredConnector } from '../connect/store/connector-store.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { Backoff } from '../support/backoff.ts';
 import type { Clock } from '../support/clock.ts';
 import { decisionOf, MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
+import { settlesWithin } from '../support/within.ts';
+import type { ConnectorMaker, Settings } from './connector-maker.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 
 const RETRY = { initialMs: 500, maxMs: 30_000 };
 const STOP_MS = 12_000;
 const NOTHING_COUNTED = { loaded: 0, duplicates: 0, deadLettered: 0, restarts: 0 };
 
-type Settings = NonNullable<Mapping['settings']>;
-
 export interface ManagedConnectorOptions {
+  /** Tests replace it. */
+  readonly maker: Pick<ConnectorMaker, keyof ConnectorMaker>;
   readonly clock: Clock;
   readonly logger: Logger;
-  map(config: FlatConfig): Mapping;
-  /** Resolves to the topics that a choice means by now. */
-  choose(topics: TopicChoice): Promise<readonly string[]>;
-  /** Makes what the connector needs besides its topics. */
-  prepare(settings: Settings): Promise<void>;
-  /** Its thread, not started yet; `isPaused` is asked at each start. */
-  host(settings: Settings, topics: readonly string[], isPaused: () => boolean): ConnectorHost;
 }
 
 /** A connector that was made at run time, in this process: follows what is stored of it, one step after another. */
@@ -85,7 +80,7 @@ export class ManagedConnector {
     this.#step(async () => {
       const { topics } = this.#settings ?? {};
       if (!this.#host || topics?.pattern === undefined) return;
-      const now = await this.#options.choose(topics);
+      const now = await this.#options.maker.choose(topics);
       if (now.every((topic) => this.topics.includes(topic))) return;
       this.#options.logger.info({ connector: this.name, topics: now }, 'the pattern of a connector has new topics');
       await this.#end();
@@ -102,7 +97,7 @@ export class ManagedConnector {
   /** Finishes what was begun, within a deadline, and follows nothing more. */
   async stop(): Promise<void> {
     this.#ended.abort();
-    await this.#steps;
+    await settlesWithin(this.#steps, STOP_MS);
     await this.#end();
   }
 
@@ -141,19 +136,19 @@ export class ManagedConnector {
   }
 
   async #begin(stored: StoredConnector): Promise<void> {
-    const { map, choose, prepare, host } = this.#options;
+    const { maker } = this.#options;
     this.#fault = undefined;
     try {
-      const { settings, faults } = map(stored.config);
+      const { settings, faults } = maker.map(stored.config, 'earlier');
       this.#settings = settings;
       if (!settings) {
         // It was valid where it was made: what is missing here, a file or a variable, may come.
         this.#fail('FAILED', faults.map(({ message }) => message).join(' '));
         return void this.#beginLater(stored);
       }
-      const topics = await choose(settings.topics);
-      await prepare(settings);
-      this.#host = host(settings, topics, () => this.#wanted?.target === 'PAUSED');
+      const topics = await maker.choose(settings.topics);
+      await maker.prepare(settings);
+      this.#host = maker.host(settings, topics, () => this.#wanted?.target === 'PAUSED');
       this.#host.start();
       this.#backoff.reset();
     } catch (error) {

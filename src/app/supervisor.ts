@@ -1,13 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { connectorsTopic } from '../connect/config/config.ts';
 import type { ConnectorClass } from '../connect/config/connect-keys.ts';
 import { CONNECTOR_CLASSES } from '../connect/config/connect-keys.ts';
-import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
-import { mapConnector } from '../connect/config/mapping.ts';
-import type { ReferenceSources } from '../connect/config/references.ts';
-import { processReferences } from '../connect/config/references.ts';
-import { topicPattern } from '../connect/config/topic-pattern.ts';
+import type { FlatConfig, Mapping } from '../connect/config/mapping.ts';
 import type { Validation } from '../connect/config/validation.ts';
 import { validateConfig } from '../connect/config/validation.ts';
 import type { Connectors, ShownConnector } from '../connect/rest/connectors.ts';
@@ -16,33 +10,27 @@ import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { groupOf } from '../loader/connector.ts';
-import { CONNECTORS_TOPIC, deadLetterTopic, isOwnTopic, replayTopic } from '../log/dead-letter.ts';
+import { CONNECTORS_TOPIC, replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
 import { systemClock } from '../support/clock.ts';
-import { defineErrors, messageOf } from '../support/errors.ts';
+import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
-import { eventTopics, localStore } from './configuration.ts';
-import { ConnectorHost } from './connector-thread.ts';
+import { settlesWithin } from '../support/within.ts';
+import { ConnectorMaker } from './connector-maker.ts';
+import type { ConnectorHost } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
-import type { ManagedConnectorOptions } from './managed-connector.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { WatchedConnector } from './status-source.ts';
-import { ownTopicOptions } from './topics.ts';
 
 const RETRY = { initialMs: 500, maxMs: 10_000 };
+/** Longest wait at a stop for a question that is put to the log. */
+const STOP_MS = 5_000;
 /** How often patterns of topics are looked at. */
 const REFRESH_MS = 10_000;
 /** A connector of the file is shown by these keys alone; the rest stands there. */
 const CLASS_OF = Object.fromEntries(Object.entries(CONNECTOR_CLASSES).map(([name, kind]) => [kind, name]));
-
-export const supervisorErrors = defineErrors({
-  CONNECTOR_TOPIC_MISSING: {
-    decision: 'retry',
-    help: 'Make the topic, or change "topics"; the connector starts by itself then.',
-  },
-});
 
 export interface SupervisorOptions {
   readonly configuration: Configuration;
@@ -60,8 +48,7 @@ export interface SupervisorOptions {
  */
 export class Supervisor implements Connectors {
   readonly #options: SupervisorOptions;
-  readonly #sources: ReferenceSources;
-  readonly #stores: string;
+  readonly #maker: ConnectorMaker;
   readonly #managed = new Map<string, ManagedConnector>();
   readonly #stopped = new AbortController();
   #store: ConnectorStore | undefined;
@@ -70,14 +57,7 @@ export class Supervisor implements Connectors {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const { data, connect } = options.configuration;
-    this.#stores = path.resolve(connect.stores ?? path.join(data, 'connect'));
-    this.#sources = processReferences({
-      environment: process.env,
-      variables: connect.environment,
-      directory: connect.secrets === undefined ? undefined : path.resolve(connect.secrets),
-      stores: this.#stores,
-    });
+    this.#maker = new ConnectorMaker({ ...options, stored: () => this.#store?.all().values() ?? [] });
   }
 
   /** Begins to follow what is stored. */
@@ -106,7 +86,7 @@ export class Supervisor implements Connectors {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#work;
+    await settlesWithin(this.#work, STOP_MS);
     await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
     await this.#store?.close();
   }
@@ -114,32 +94,27 @@ export class Supervisor implements Connectors {
   async all(): Promise<ReadonlyMap<string, ShownConnector>> {
     const store = this.#opened();
     const workerId = this.#options.workerId();
-    const shown = new Map<string, ShownConnector>();
-    for (const host of this.#options.declared) {
+    const declared = this.#options.declared.map(async (host): Promise<ShownConnector> => {
       const { name, kind } = host;
       const topics = host.topics.filter((topic) => topic !== replayTopic(name)).join(',');
       const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics };
-      shown.set(name, { name, config, isFromFile: true, ...standings(await host.snapshot(), true, workerId) });
-    }
-    for (const { name, config } of store.all().values()) {
+      return { name, config, isFromFile: true, ...standings(await host.snapshot(), true, workerId) };
+    });
+    const stored = [...store.all().values()].map(async ({ name, config }): Promise<ShownConnector[]> => {
       const managed = this.#managed.get(name);
-      if (!managed) continue;
-      shown.set(name, {
-        name,
-        config,
-        isFromFile: false,
-        ...standings(await managed.snapshot(), !!managed.host, workerId),
-      });
-    }
-    return shown;
+      if (!managed) return [];
+      return [{ name, config, isFromFile: false, ...standings(await managed.snapshot(), !!managed.host, workerId) }];
+    });
+    const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
+    return new Map(all.map((one) => [one.name, one]));
   }
 
   async check(config: FlatConfig): Promise<Mapping> {
-    return this.#map(config);
+    return this.#maker.map(config, 'all');
   }
 
   async validate(connectorClass: ConnectorClass, config: FlatConfig): Promise<Validation> {
-    return validateConfig(connectorClass, config, (flat) => this.#map(flat)).answer;
+    return validateConfig(connectorClass, config, (flat) => this.#maker.map(flat, 'all')).answer;
   }
 
   async create(name: string, config: FlatConfig, target: TargetState): Promise<void> {
@@ -228,82 +203,8 @@ export class Supervisor implements Connectors {
     }
     const managed = this.#managed.get(name);
     if (managed) managed.follow(connector);
-    else this.#managed.set(name, new ManagedConnector(connector, this.#managedOptions()));
+    else this.#managed.set(name, new ManagedConnector(connector, { maker: this.#maker, clock: systemClock, logger }));
   }
-
-  #managedOptions(): ManagedConnectorOptions {
-    const { logger, log, configuration } = this.#options;
-    return {
-      clock: systemClock,
-      logger,
-      map: (config) => this.#map(config),
-      choose: (topics) => this.#choose(topics),
-      prepare: async (settings) => {
-        const local = localStore(sinkOf(settings), this.#directoryOf(settings.name));
-        if (local) mkdirSync(path.dirname(local.place), { recursive: true });
-        const own = ownTopicOptions(configuration);
-        for (const topic of [deadLetterTopic(settings.name), replayTopic(settings.name)]) {
-          await log.admin.createTopic(topic, own);
-        }
-      },
-      host: (settings, topics, isPaused) => {
-        const { name, kind, sinkConfig, loaderConfig } = settings;
-        const data = {
-          ...{ name, kind, sinkConfig, loaderConfig, logging: configuration.logging },
-          namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
-          dataDirectory: this.#directoryOf(name),
-          topics: [...topics, replayTopic(name)],
-        };
-        return new ConnectorHost({
-          ...{ name, kind, topics: data.topics, logger },
-          data: () => ({ ...data, paused: isPaused(), log: log.share() }),
-        });
-      },
-    };
-  }
-
-  /** What a connector has on this machine, unless its configuration says otherwise. */
-  #directoryOf(name: string): string {
-    return path.join(this.#stores, name);
-  }
-
-  async #choose({ names, pattern }: TopicChoice): Promise<readonly string[]> {
-    const topics = await this.#options.log.admin.topics();
-    if (names) {
-      const missing = names.filter((wanted) => !topics.some(({ name }) => name === wanted));
-      if (missing.length === 0) return names;
-      throw supervisorErrors.CONNECTOR_TOPIC_MISSING(`There is no topic ${missing.join(', ')}.`);
-    }
-    const meant = topicPattern(pattern);
-    return topics.map(({ name }) => name).filter((name) => !isOwnTopic(name) && meant.test(name));
-  }
-
-  /** As configured, and with a store that no other connector writes to. */
-  #map(config: FlatConfig): Mapping {
-    const mapping = mapConnector(config, this.#sources);
-    const { settings } = mapping;
-    const mine = settings && localStore(sinkOf(settings), this.#directoryOf(settings.name));
-    const other = mine && this.#ownerOf(mine.place, settings.name);
-    if (!mine || other === undefined) return mapping;
-    const message = `${mine.field} is the ${mine.what} of the connector ${other}; give another one.`;
-    return { ...mapping, settings: undefined, faults: [...mapping.faults, { key: mine.field, message }] };
-  }
-
-  #ownerOf(place: string, except: string): string | undefined {
-    const { configuration } = this.#options;
-    const declared = Object.entries(configuration.connectors).map(
-      ([name, connector]) => [name, localStore(connector, configuration.data)] as const,
-    );
-    const stored = [...(this.#store?.all().values() ?? [])].map(({ name, config }) => {
-      const { settings } = mapConnector(config, this.#sources);
-      return [name, settings && localStore(sinkOf(settings), this.#directoryOf(name))] as const;
-    });
-    return [...declared, ...stored].find(([name, local]) => name !== except && local?.place === place)?.[0];
-  }
-}
-
-function sinkOf({ kind, sinkConfig }: NonNullable<Mapping['settings']>): Parameters<typeof localStore>[0] {
-  return { [kind]: sinkConfig };
 }
 
 /** A call that came from another thread. */

@@ -1,0 +1,128 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
+import { mapConnector } from '../connect/config/mapping.ts';
+import type { ReferenceSources } from '../connect/config/references.ts';
+import { processReferences } from '../connect/config/references.ts';
+import { topicPattern } from '../connect/config/topic-pattern.ts';
+import type { StoredConnector } from '../connect/store/connector-store.ts';
+import { deadLetterTopic, isOwnTopic, replayTopic } from '../log/dead-letter.ts';
+import type { OpenLog } from '../log/open.ts';
+import { defineErrors } from '../support/errors.ts';
+import type { Logger } from '../support/logger.ts';
+import { eventTopics, localStore } from './configuration.ts';
+import { ConnectorHost } from './connector-thread.ts';
+import type { Configuration } from './definition.ts';
+import { ownTopicOptions } from './topics.ts';
+
+export const connectorMakerErrors = defineErrors({
+  CONNECTOR_TOPIC_MISSING: {
+    decision: 'retry',
+    help: 'Make the topic, or change "topics"; the connector starts by itself then.',
+  },
+});
+
+/** What a connector that was made at run time is started with. */
+export type Settings = NonNullable<Mapping['settings']>;
+
+export interface ConnectorMakerOptions {
+  readonly configuration: Configuration;
+  readonly log: OpenLog;
+  readonly logger: Logger;
+  /** Those that were made at run time, in their order. */
+  readonly stored: () => Iterable<StoredConnector>;
+}
+
+/** Makes threads out of the configurations of connectors that were made at run time, within what the operator set aside for them. */
+export class ConnectorMaker {
+  readonly #options: ConnectorMakerOptions;
+  readonly #sources: ReferenceSources;
+  readonly #stores: string;
+
+  constructor(options: ConnectorMakerOptions) {
+    this.#options = options;
+    const { data, connect } = options.configuration;
+    this.#stores = path.resolve(connect.stores ?? path.join(data, 'connect'));
+    this.#sources = processReferences({
+      environment: process.env,
+      variables: connect.environment,
+      directory: connect.secrets === undefined ? undefined : path.resolve(connect.secrets),
+      stores: this.#stores,
+    });
+  }
+
+  /**
+   * As configured, and with a store that no other connector writes to: none at all where one is
+   * asked for, none of the earlier ones where two were made at once and one has to stand back.
+   */
+  map(config: FlatConfig, others: 'all' | 'earlier'): Mapping {
+    const mapping = mapConnector(config, this.#sources);
+    const { settings } = mapping;
+    const mine = settings && this.#localStoreOf(settings);
+    const other = mine && this.#ownerOf(mine.place, settings.name, others);
+    if (!mine || other === undefined) return mapping;
+    const message = `${mine.field} is the ${mine.what} of the connector ${other}; give another one.`;
+    return { ...mapping, settings: undefined, faults: [...mapping.faults, { key: mine.field, message }] };
+  }
+
+  /** The topics that a choice means by now. Throws CONNECTOR_TOPIC_MISSING. */
+  async choose({ names, pattern }: TopicChoice): Promise<readonly string[]> {
+    const topics = await this.#options.log.admin.topics();
+    if (names) {
+      const missing = names.filter((wanted) => !topics.some(({ name }) => name === wanted));
+      if (missing.length === 0) return names;
+      throw connectorMakerErrors.CONNECTOR_TOPIC_MISSING(`There is no topic ${missing.join(', ')}.`);
+    }
+    const meant = topicPattern(pattern);
+    return topics.map(({ name }) => name).filter((name) => !isOwnTopic(name) && meant.test(name));
+  }
+
+  /** Makes what a connector needs besides its topics. */
+  async prepare(settings: Settings): Promise<void> {
+    const { configuration, log } = this.#options;
+    const local = this.#localStoreOf(settings);
+    if (local) mkdirSync(path.dirname(local.place), { recursive: true });
+    const own = ownTopicOptions(configuration);
+    for (const topic of [deadLetterTopic(settings.name), replayTopic(settings.name)]) {
+      await log.admin.createTopic(topic, own);
+    }
+  }
+
+  /** The thread, not started yet; `isPaused` is asked at each start. */
+  host(settings: Settings, chosen: readonly string[], isPaused: () => boolean): ConnectorHost {
+    const { configuration, log, logger } = this.#options;
+    const { name, kind, sinkConfig, loaderConfig } = settings;
+    const topics = [...chosen, replayTopic(name)];
+    const data = {
+      ...{ name, kind, sinkConfig, loaderConfig, topics, logging: configuration.logging },
+      namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
+      dataDirectory: this.#directoryOf(name),
+    };
+    return new ConnectorHost({
+      ...{ name, kind, topics, logger },
+      data: () => ({ ...data, paused: isPaused(), log: log.share() }),
+    });
+  }
+
+  #localStoreOf({ name, kind, sinkConfig }: Settings): ReturnType<typeof localStore> {
+    return localStore({ [kind]: sinkConfig }, this.#directoryOf(name));
+  }
+
+  /** What a connector has on this machine, unless its configuration says otherwise. */
+  #directoryOf(name: string): string {
+    return path.join(this.#stores, name);
+  }
+
+  #ownerOf(place: string, except: string, others: 'all' | 'earlier'): string | undefined {
+    const { configuration, stored } = this.#options;
+    for (const [name, connector] of Object.entries(configuration.connectors)) {
+      if (localStore(connector, configuration.data)?.place === place) return name;
+    }
+    for (const { name, config } of stored()) {
+      if (name === except && others === 'earlier') return undefined;
+      const { settings } = name === except ? {} : mapConnector(config, this.#sources);
+      if (settings && this.#localStoreOf(settings)?.place === place) return name;
+    }
+    return undefined;
+  }
+}
