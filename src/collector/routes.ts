@@ -1,5 +1,5 @@
 /** The paths there are, each with what OpenAPI says of it. */
-import { Type } from 'typebox';
+import { Type } from '../config/json-schema.ts';
 import { eventSchema } from '../event/schema.ts';
 import { ALL_FAULTS } from './errors.ts';
 import { selectQuery } from './protocols/select.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../config/json-schema.ts';
 import { ID_PATTERN } from './event.ts';
 import { MAX_TIME } from './time.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawServerDefault } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { Type } from 'typebox';
+import { Type } from '../config/json-schema.ts';
 
 /** Lets a route's handler see what its schemas let through. */
 interface FromSchemas extends FastifyTypeProvider {

@@ -4,7 +4,7 @@
  * object, a promise or a closure that it could do without.
  */
 import { Ajv } from 'ajv';
-import { Type } from 'typebox';
+import { Type } from '../../config/json-schema.ts';
 import { safeText, serializeEvent } from '../../event/canonical.ts';
 import type { Stamp } from '../../event/event.ts';
 import { ID_PATTERN, newEventId } from '../../event/event.ts';
