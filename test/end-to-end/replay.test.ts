@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { kafkaOrSkip } from '../engines/kafka-test.ts';
 import { askPostgres, postgresTest } from '../engines/postgres-test.ts';
+import { FaultProxy } from '../engines/proxy.ts';
 import { documentsOf, searchTest } from '../engines/search-test.ts';
 import { Program } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -194,6 +195,71 @@ test('a replay that is killed in its middle is finished by the next one', async 
   const { read, written, present } = answer;
   assert.deepEqual({ read, written, present }, { read: many - 1, written: many - 1 - before, present: before });
   assert.equal(new Set(await ids()).size, many - 1);
+});
+
+postgresTest('Ctrl-C ends a replay that the running program does, and the same call goes on', async (server, t) => {
+  const many = 10_000;
+  const directory = temporaryDirectory(t);
+  const proxy = await FaultProxy.start({ target: server.address });
+  t.after(() => proxy.close());
+  const url = server.url.replace(server.address, proxy.address);
+  const configuration = { connectors: { store: { table: { postgres: { url, table: 'cut_off' } } } } };
+  await using program = await Program.start({ directory, configuration });
+  const idsIn = async () =>
+    Number((await askPostgres<{ n: number }>(server, 'SELECT count(*)::int n FROM cut_off'))[0]?.n);
+  const state = async () => {
+    const answer = await fetch(`${program.operations}/api/connectors/store/replay`);
+    return ((await answer.json()) as { state: string }).state;
+  };
+  await send(program.collector, many);
+  await until('all are stored', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await askPostgres(server, 'DELETE FROM cut_off');
+
+  proxy.narrow(32_000);
+  const words = ['replay', 'store', ...HOUR, '--config', path.join(directory, 'millrace.yaml')];
+  // Not waited for by standing still: the proxy is in this process.
+  const replay = () => spawn(process.execPath, [COMMAND, ...words], { stdio: 'ignore' });
+  const cut = replay();
+  const ended = once(cut, 'exit');
+  await until('it is under way', async () => (await state()) === 'RUNNING');
+  cut.kill('SIGINT');
+  assert.deepEqual(await ended, [1, null]);
+  assert.notEqual(await state(), 'RUNNING');
+  assert.ok((await idsIn()) < many - 1, 'it was over before it could be ended');
+
+  proxy.pass();
+  assert.deepEqual(await once(replay(), 'exit'), [0, null]);
+  assert.equal(await idsIn(), many - 1);
+});
+
+test('what comes while a replay is under way is loaded as ever', async (t) => {
+  const many = 20_000;
+  const directory = temporaryDirectory(t);
+  const sink = { table: { sqlite: { path: path.join(directory, 'search.db'), delay: '10ms' } } };
+  await using program = await Program.start({ directory, configuration: { connectors: { store: sink } } });
+  const { ids, remove } = sqliteIn(directory);
+  await send(program.collector, many);
+  await until('all are stored', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await remove(Array.from({ length: 100 }, (_, n) => `page-${n * 100}`));
+
+  const words = ['replay', 'store', ...HOUR, '--config', path.join(directory, 'millrace.yaml')];
+  const child = spawn(process.execPath, [COMMAND, ...words], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  let sent = 0;
+  while (child.exitCode === null) {
+    const events = Array.from({ length: 20 }, () => ({ id: `new-${sent++}`, type: 'page-view', timestamp: FIRST }));
+    const headers = { 'content-type': 'application/json' };
+    const posted = await fetch(`${program.collector}/v1/events`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(events),
+    });
+    assert.ok(posted.ok, String(posted.status));
+  }
+  assert.deepEqual(await ended, [0, null]);
+  await until('the rest is stored', async () => (await ids()).length === many + sent);
+  assert.equal(new Set(await ids()).size, many + sent);
+  assert.equal((await program.status()).connectors[0]?.restarts, 0);
 });
 
 test('files are not loaded again, and wrong calls do nothing', async (t) => {
