@@ -1,3 +1,4 @@
+import { CONNECTOR_CLASSES, isConnectorClass } from '../connect/config/connect-keys.ts';
 import type { FlatConfig } from '../connect/config/mapping.ts';
 import type { StoredConnector } from '../connect/store/connector-store.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
@@ -51,7 +52,8 @@ export class ManagedConnector {
   }
 
   get kind(): string {
-    return this.#settings?.kind ?? '';
+    const name = this.#wanted?.config['connector.class'];
+    return isConnectorClass(name) ? CONNECTOR_CLASSES[name] : '';
   }
 
   /** None as long as there is no thread. */

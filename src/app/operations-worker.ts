@@ -137,6 +137,9 @@ function connectorsOver(channel: Channel<OperationsCalls>): Connectors {
     setTarget: ask('setTarget'),
     restart: ask('restart'),
     remove: ask('remove'),
+    offsets: ask('offsets'),
+    alterOffsets: ask('alterOffsets'),
+    logId: ask('logId'),
   };
 }
 

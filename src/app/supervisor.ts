@@ -11,6 +11,7 @@ import { openConnectorStore } from '../connect/store/log-connector-store.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { groupOf } from '../loader/connector.ts';
 import { CONNECTORS_TOPIC, replayTopic } from '../log/dead-letter.ts';
+import type { Admin, Position } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
@@ -96,14 +97,14 @@ export class Supervisor implements Connectors {
     const workerId = this.#options.workerId();
     const declared = this.#options.declared.map(async (host): Promise<ShownConnector> => {
       const { name, kind } = host;
-      const topics = host.topics.filter((topic) => topic !== replayTopic(name)).join(',');
-      const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics };
-      return { name, config, isFromFile: true, ...standings(await host.snapshot(), true, workerId) };
+      const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics: about(host).topics.join(',') };
+      return { name, config, isFromFile: true, ...about(host), ...standings(await host.snapshot(), true, workerId) };
     });
     const stored = [...store.all().values()].map(async ({ name, config }): Promise<ShownConnector[]> => {
       const managed = this.#managed.get(name);
       if (!managed) return [];
-      return [{ name, config, isFromFile: false, ...standings(await managed.snapshot(), !!managed.host, workerId) }];
+      const standing = standings(await managed.snapshot(), !!managed.host, workerId);
+      return [{ name, config, isFromFile: false, ...about(managed), ...standing }];
     });
     const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
     return new Map(all.map((one) => [one.name, one]));
@@ -137,6 +138,19 @@ export class Supervisor implements Connectors {
     const managed = this.#managed.get(name);
     await this.#opened().remove(name);
     await managed?.settled();
+  }
+
+  async offsets(name: string): Promise<readonly Position[]> {
+    const positions = await this.#options.log.admin.committed(groupOf(name));
+    return positions.filter(({ topic }) => topic !== replayTopic(name));
+  }
+
+  async alterOffsets(name: string, changes: Parameters<Admin['alterPositions']>[1]): Promise<void> {
+    await this.#options.log.admin.alterPositions(groupOf(name), changes);
+  }
+
+  logId(): Promise<string> {
+    return this.#options.log.admin.logId();
   }
 
   #opened(): ConnectorStore {
@@ -205,6 +219,11 @@ export class Supervisor implements Connectors {
     if (managed) managed.follow(connector);
     else this.#managed.set(name, new ManagedConnector(connector, { maker: this.#maker, clock: systemClock, logger }));
   }
+}
+
+function about({ name, kind, topics }: WatchedConnector): Pick<ShownConnector, 'topics' | 'keepsPosition'> {
+  // Documents have ids, and one that comes again is there already; all other stores go on from what they hold.
+  return { topics: topics.filter((topic) => topic !== replayTopic(name)), keepsPosition: kind !== 'search' };
 }
 
 /** A call that came from another thread. */

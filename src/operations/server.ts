@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
@@ -88,7 +89,7 @@ export function createOperationsServer({
       questions,
     });
     server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
-    registerPages(server);
+    registerPages(server, operations.connect);
   });
   server.register(async (scope) => {
     const plugin = scope as unknown as FastifyInstance;
@@ -139,7 +140,9 @@ function createServer(access: Access, logger: Logger): Server {
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (request.routeOptions.url !== '/*') reply.header('cache-control', 'no-store');
-    access.check({ method: request.method, route: request.routeOptions.url ?? '', headers: request.headers });
+    // The pages hold no data, and are open; what Kafka Connect's clients ask at the same path is not.
+    const route = asksConnect(request) ? '' : (request.routeOptions.url ?? '');
+    access.check({ method: request.method, route, headers: request.headers });
   });
   server.setNotFoundHandler(() => {
     throw operationsErrors.NOT_FOUND('There is nothing here.');
@@ -191,16 +194,30 @@ function guarded(connectors: Connectors, questions: Questions): Connectors {
 }
 
 /** Read when the first person comes: what strips the scripts' types is larger than all else in this thread. */
-function registerPages(server: Server): void {
+function registerPages(server: Server, connect: Operations['connect']): void {
   let dashboard: Assets | undefined;
   server.get('/*', { schema: { hide: true } }, async (request, reply) => {
+    const pathname = pathOf(request);
+    if (connect && asksConnect(request)) {
+      return { version: connect.version, commit: 'unknown', kafka_cluster_id: await connect.connectors.logId() };
+    }
     dashboard ??= loadDashboard();
-    const [pathname = '/'] = request.url.split('?');
     const asset = dashboard.get(pathname === '/' ? 'index.html' : pathname.slice(1));
     if (!asset) throw operationsErrors.NOT_FOUND('There is nothing here.');
     const { status, headers, body } = replyWithAsset(asset, request.headers['if-none-match']);
     return reply.code(status).headers(headers).send(body);
   });
+}
+
+/** Whether a client of Kafka Connect asks who it talks to, rather than a browser for the dashboard. */
+function asksConnect(request: { readonly url: string; readonly headers: IncomingHttpHeaders }): boolean {
+  const { accept = '' } = request.headers;
+  return pathOf(request) === '/' && accept.includes('application/json') && !accept.includes('text/html');
+}
+
+function pathOf({ url }: { readonly url: string }): string {
+  const [path = '/'] = url.split('?');
+  return path;
 }
 
 function loadDashboard(): Assets {

@@ -16,6 +16,10 @@ import { until } from '../support/until.ts';
 const FILES = { 'connector.class': 'FilesSink', topics: 'select-color,web-events', 'rotate.interval.ms': '200' };
 const TABLE = { 'connector.class': 'TableSink', topics: 'select-color,web-events', 'sqlite.path': 'search.db' };
 
+interface Offsets {
+  readonly offsets: readonly { readonly offset: { readonly kafka_offset: number } }[];
+}
+
 interface Shown {
   readonly connector: { readonly state: string; readonly trace?: string };
   readonly tasks: readonly { readonly state: string; readonly trace?: string }[];
@@ -116,6 +120,18 @@ test('a connector made at run time loads, pauses, stops, outlives a restart, and
       ['rows', 'PAUSED'],
     ],
   );
+
+  const topics = { mine: { topics: ['select-color', 'web-events'] } };
+  assert.deepEqual((await connect.ask('GET', '/connectors/mine/topics')).body, topics);
+  const { offsets } = (await connect.ask('GET', '/connectors/mine/offsets')).body as Offsets;
+  assert.equal(
+    offsets.reduce((sum, { offset }) => sum + offset.kafka_offset, 0),
+    sent.length,
+  );
+  const root = await fetch(program.operations, { headers: { accept: 'application/json' } });
+  assert.deepEqual(Object.keys((await root.json()) as object), ['version', 'commit', 'kafka_cluster_id']);
+  const page = await fetch(program.operations, { headers: { accept: 'text/html,application/json' } });
+  assert.match(await page.text(), /^<!doctype html>/i);
 
   await connect.change('PUT', '/connectors/mine/stop');
   const stopped = await connect.reaches('mine', 'STOPPED');

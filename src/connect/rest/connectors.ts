@@ -1,4 +1,5 @@
 import type { ConnectorState } from '../../loader/lifecycle.ts';
+import type { Position, TopicPartition } from '../../log/log.ts';
 import type { ConnectorClass } from '../config/connect-keys.ts';
 import type { FlatConfig, Mapping } from '../config/mapping.ts';
 import type { Validation } from '../config/validation.ts';
@@ -21,6 +22,10 @@ export interface ShownConnector {
   readonly connector: Standing;
   /** By their numbers, from 0. */
   readonly tasks: readonly Standing[];
+  /** Those that it loads by now. */
+  readonly topics: readonly string[];
+  /** Whether its store has a position of its own, which rules. */
+  readonly keepsPosition: boolean;
   /** Whether it stands in the configuration file, which alone changes it. */
   readonly isFromFile: boolean;
 }
@@ -37,4 +42,10 @@ export interface Connectors {
   setTarget(name: string, target: TargetState): Promise<void>;
   restart(name: string, command: RestartCommand): Promise<void>;
   remove(name: string): Promise<void>;
+  /** How far the connector is. */
+  offsets(name: string): Promise<readonly Position[]>;
+  /** Without an offset: forgets it. Throws GROUP_HAS_MEMBERS while the connector runs anywhere. */
+  alterOffsets(name: string, changes: readonly (TopicPartition & { readonly offset?: number })[]): Promise<void>;
+  /** The name of the log: Kafka's cluster id. */
+  logId(): Promise<string>;
 }

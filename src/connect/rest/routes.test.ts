@@ -42,7 +42,8 @@ class FakeConnectors implements Connectors {
     if (this.shown.has(name)) throw connectorStoreErrors.CONNECTOR_EXISTS('twice');
     const standing = { state: STATES[target], workerId: '127.0.0.1:8083' };
     const tasks = target === 'STOPPED' ? [] : [standing];
-    this.shown.set(name, { name, config, connector: standing, tasks, isFromFile: false });
+    const more = { topics: ['web-events'], keepsPosition: config['connector.class'] !== 'SearchSink' };
+    this.shown.set(name, { name, config, connector: standing, tasks, isFromFile: false, ...more });
   }
   async configure(name: string, config: FlatConfig) {
     this.shown.set(name, { ...this.shown.get(name)!, config });
@@ -55,6 +56,15 @@ class FakeConnectors implements Connectors {
   }
   async remove(name: string) {
     this.shown.delete(name);
+  }
+  async offsets() {
+    return [{ topic: 'web-events', partition: 1, offset: 7 }];
+  }
+  async alterOffsets(name: string, changes: readonly object[]) {
+    this.asked.push(`${name} ${JSON.stringify(changes)}`);
+  }
+  async logId() {
+    return 'log';
   }
 }
 
@@ -293,4 +303,55 @@ test('any body gets an answer of the form, and none makes the server fail', asyn
       if (status >= 400) assert.deepEqual(Object.keys(answer), ['error_code', 'message']);
     }),
   );
+});
+
+test('offsets are told, and changed only of a stopped connector whose store goes by them', async (t) => {
+  const { ask, create, connectors } = setUp(t);
+  const search = { 'connector.class': 'SearchSink', 'elasticsearch.nodes': 'http://127.0.0.1:9200' };
+  const change = (offset: object | null = { kafka_offset: 3 }, partition: unknown = 0) => ({
+    offsets: [{ partition: { kafka_topic: 'web-events', kafka_partition: partition }, offset }],
+  });
+  await create('s', search);
+  assert.deepEqual((await ask('GET', '/connectors/s/offsets')).body, {
+    offsets: [{ partition: { kafka_topic: 'web-events', kafka_partition: 1 }, offset: { kafka_offset: 7 } }],
+  });
+  assert.deepEqual((await ask('GET', '/connectors/s/topics')).body, { s: { topics: ['web-events'] } });
+  assert.equal((await ask('PUT', '/connectors/s/topics/reset')).status, 403);
+  const running = await ask('PATCH', '/connectors/s/offsets', change());
+  assert.deepEqual([running.status, /STOPPED state/.test(running.body.message)], [400, true]);
+  await ask('DELETE', '/connectors/s');
+
+  await ask('POST', '/connectors', { name: 's', config: { ...CONFIG, ...search }, initial_state: 'STOPPED' });
+  for (const wrong of [
+    {},
+    { offsets: [] },
+    { offsets: [1] },
+    change({}),
+    change({ kafka_offset: -1 }),
+    change({}, 'x'),
+  ]) {
+    assert.equal((await ask('PATCH', '/connectors/s/offsets', wrong)).status, 400, JSON.stringify(wrong));
+  }
+  assert.equal((await ask('PATCH', '/connectors/s/offsets', change())).status, 200);
+  assert.equal((await ask('PATCH', '/connectors/s/offsets', change(null))).status, 200);
+  assert.equal((await ask('DELETE', '/connectors/s/offsets')).status, 200);
+  assert.deepEqual(connectors.asked, [
+    's [{"topic":"web-events","partition":0,"offset":3}]',
+    's [{"topic":"web-events","partition":0}]',
+    's [{"topic":"web-events","partition":1}]',
+  ]);
+  await ask('POST', '/connectors', { name: 'f', config: CONFIG, initial_state: 'STOPPED' });
+  const files = await ask('PATCH', '/connectors/f/offsets', change());
+  assert.deepEqual([files.status, /keeps its position/.test(files.body.message)], [400, true]);
+  assert.equal((await ask('GET', '/connectors/none/offsets')).status, 404);
+});
+
+test('a task is restarted by its number', async (t) => {
+  const { ask, create, connectors } = setUp(t);
+  await create('f');
+  assert.equal((await ask('POST', '/connectors/f/tasks/0/restart')).status, 204);
+  for (const task of ['1', 'x', '-1']) {
+    assert.equal((await ask('POST', `/connectors/f/tasks/${task}/restart`)).status, 404, task);
+  }
+  assert.deepEqual(connectors.asked, ['f restart true false']);
 });

@@ -7,6 +7,7 @@ import type { TargetState } from '../store/connector-store.ts';
 import { connectorStoreErrors } from '../store/connector-store.ts';
 import type { Connectors, ShownConnector, Standing } from './connectors.ts';
 import { connectErrors, toConnectError } from './errors.ts';
+import { offsetRoutes } from './offsets.ts';
 import { patched, readConfig, readCreate, readFlag, readPatch, withName } from './requests.ts';
 
 export interface ConnectRoutes {
@@ -149,6 +150,15 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     const { id, ...standing } = await findTask(name, task);
     return { id, ...standingOf(standing) };
   });
+
+  server.post<Task>('/connectors/:name/tasks/:task/restart', async ({ params: { name, task } }, reply) => {
+    await findToChange(name);
+    await findTask(name, task);
+    await connectors.restart(name, { includeTasks: true, onlyFailed: false });
+    audit(name, 'restart');
+    return reply.code(204).send();
+  });
+  offsetRoutes(server, { connectors, find, findToChange, audit });
 
   server.get('/connector-plugins', async () => plugins(routes.version));
   server.get<Plugin>('/connector-plugins/:plugin/config', async ({ params: { plugin } }) =>
