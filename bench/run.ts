@@ -29,6 +29,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     burst: () => import('./drills/burst.ts'),
     outage: () => import('./drills/outage.ts'),
     rebalance: () => import('./drills/rebalance.ts'),
+    workers: () => import('./drills/workers.ts'),
     files: () => import('./drills/files.ts'),
     hdfs: () => import('./drills/hdfs.ts'),
     s3: () => import('./drills/s3.ts'),

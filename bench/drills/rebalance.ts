@@ -14,6 +14,7 @@ import { until } from '../../test/support/until.ts';
 import type { BenchResult } from '../result.ts';
 import { meets } from '../result.ts';
 import type { Report } from '../run.ts';
+import { Loaders } from './loaders.ts';
 import { OpenLoop } from './open-loop.ts';
 import { StallWatch } from './rebalance/stall-watch.ts';
 
@@ -131,58 +132,4 @@ function configurationOf({ partitions }: RebalanceOptions, brokers: readonly str
     },
     connectors: { files: { files: { roll: { age: '1s' } } }, search: { table: { sqlite: {} } } },
   };
-}
-
-/** The loaders of the moment: processes that share a data directory and two consumer groups. */
-class Loaders {
-  readonly #directory: string;
-  readonly #configuration: Readonly<Record<string, unknown>>;
-  readonly #stack: AsyncDisposableStack;
-  readonly #running: Program[] = [];
-  /** Exit codes of those that were told to stop. */
-  readonly #leaving: Promise<number | null>[] = [];
-  readonly #coming: Promise<void>[] = [];
-  changes = 0;
-  killed = 0;
-  stopped = 0;
-
-  constructor(directory: string, configuration: Readonly<Record<string, unknown>>, stack: AsyncDisposableStack) {
-    this.#directory = directory;
-    this.#configuration = configuration;
-    this.#stack = stack;
-  }
-
-  async join(): Promise<void> {
-    const program = await Program.start({
-      directory: this.#directory,
-      configuration: this.#configuration,
-      command: 'load',
-    });
-    this.#running.push(this.#stack.use(program));
-  }
-
-  /**
-   * The oldest one goes, by turns killed and politely, and another one comes; nobody waits for
-   * either. Returns false, and nothing changes, while only one is there: others are still starting.
-   */
-  change(): boolean {
-    if (this.#running.length < 2) return false;
-    const oldest = this.#running.shift()!;
-    if (this.changes++ % 2 === 0) {
-      this.killed++;
-      this.#coming.push(oldest.kill().then(() => this.join()));
-    } else {
-      this.stopped++;
-      this.#leaving.push(oldest.stop());
-      this.#coming.push(this.join());
-    }
-    return true;
-  }
-
-  /** Stops all that are left; resolves to the exit codes of all that were ever stopped. */
-  async end(): Promise<readonly (number | null)[]> {
-    await Promise.all(this.#coming);
-    this.#leaving.push(...this.#running.map((program) => program.stop()));
-    return Promise.all(this.#leaving);
-  }
 }

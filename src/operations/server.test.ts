@@ -313,6 +313,8 @@ test('with a token, everything but the pages and the sign of life needs it', asy
   for (const url of ['/api/status', '/metrics', '/openapi.json'])
     assert.equal((await ask(url, { headers: { authorization: `Bearer ${TOKEN}` } })).status, 200, url);
   for (const url of ['/', '/health']) assert.equal((await ask(url)).status, 200, url);
+  // What Kafka Connect's clients ask at the path of the dashboard is no page.
+  assert.equal((await ask('/', { headers: { accept: 'application/json' } })).status, 401);
 });
 
 test('pages come with a strict policy, and are not sent twice', async (t) => {
