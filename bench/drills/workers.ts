@@ -149,7 +149,8 @@ function configOf(name: string): Record<string, string> {
   const sink: Record<string, string> = FILES.includes(name)
     ? { 'connector.class': 'FilesSink', 'rotate.interval.ms': '1000' }
     : { 'connector.class': 'TableSink', 'sqlite.path': 'search.db' };
-  return { ...sink, topics: TOPICS.join(',') };
+  // Some on all workers, some on one of them at a time.
+  return { ...sink, topics: TOPICS.join(','), 'tasks.max': name.endsWith('-a') ? '3' : '1' };
 }
 
 function configurationOf({ partitions }: WorkersOptions, brokers: readonly string[]) {

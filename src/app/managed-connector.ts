@@ -17,6 +17,8 @@ const NOTHING_COUNTED = { loaded: 0, duplicates: 0, deadLettered: 0, restarts: 0
 export interface ManagedConnectorOptions {
   /** Tests replace it. */
   readonly maker: Pick<ConnectorMaker, keyof ConnectorMaker>;
+  /** Whether this worker is one of those that load it. */
+  takesPart(stored: StoredConnector): boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -51,6 +53,10 @@ export class ManagedConnector {
     return !this.#wanted && !this.#taken && !this.#host;
   }
 
+  get stored(): StoredConnector | undefined {
+    return this.#wanted;
+  }
+
   get kind(): string {
     const name = this.#wanted?.config['connector.class'];
     return isConnectorClass(name) ? CONNECTOR_CLASSES[name] : '';
@@ -75,6 +81,18 @@ export class ManagedConnector {
   /** Settles when all that was to be followed by now is. */
   settled(): Promise<void> {
     return this.#steps;
+  }
+
+  /** Looks whether this worker takes part by now. */
+  reconsider(): void {
+    this.#step(async () => {
+      const wanted = this.#wanted;
+      if (!wanted || wanted.target === 'STOPPED' || wanted !== this.#taken) return;
+      if (!this.#options.takesPart(wanted)) {
+        this.#fault = undefined;
+        await this.#end();
+      } else if (!this.#host && !this.#fault) await this.#begin(wanted);
+    });
   }
 
   /** Looks whether a pattern means other topics by now. */
@@ -121,8 +139,9 @@ export class ManagedConnector {
     const isSame = before !== undefined && before.id === next?.id && sameText(before.config, next.config);
     const isRestart = isSame && before.restart?.number !== next?.restart?.number;
     try {
-      if (!isSame || next?.target === 'STOPPED') await this.#end();
-      if (!next || next.target === 'STOPPED') this.#fault = undefined;
+      const runs = next !== undefined && next.target !== 'STOPPED' && this.#options.takesPart(next);
+      if (!isSame || !runs) await this.#end();
+      if (!runs) this.#fault = undefined;
       else if (!this.#host) await this.#begin(next);
       else {
         if (before?.target !== next.target) await this.#host.control(next.target === 'PAUSED' ? 'pause' : 'resume');

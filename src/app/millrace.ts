@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { hostname as machineName } from 'node:os';
 import path from 'node:path';
-import { parseAddress, urlOf } from '../config/address.ts';
+import { isLoopback, parseAddress, urlOf } from '../config/address.ts';
 import { groupOf } from '../loader/connector.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
@@ -161,7 +162,8 @@ class Program {
     const [configuration, logger] = [this.#configuration, this.#logger];
     this.#connectors = connectorHosts(configuration, log, logger);
     const workerId = () => this.#workerId;
-    return new Supervisor({ configuration, log, declared: this.#connectors, logger, workerId });
+    const instance = this.#instance;
+    return new Supervisor({ configuration, log, declared: this.#connectors, logger, workerId, instance });
   }
 
   /**
@@ -213,7 +215,7 @@ class Program {
       logger: this.#logger,
     });
     const url = await this.#operations.listen();
-    this.#workerId = new URL(url).host;
+    this.#workerId = workerIdOf(url);
     return url;
   }
 
@@ -222,6 +224,12 @@ class Program {
     if (this.#supervisor) return this.#supervisor;
     throw operationsErrors.CONNECTOR_UNKNOWN(`This process loads nothing, so not ${JSON.stringify(connector)} either.`);
   }
+}
+
+/** By which people tell workers apart: an address that means each machine itself says nothing. */
+function workerIdOf(url: string): string {
+  const { hostname, port, host } = new URL(url);
+  return isLoopback(hostname.replace(/^\[|\]$/g, '')) ? `${machineName()}:${port}` : host;
 }
 
 /** Of the first connector whose store can be searched. */

@@ -4,13 +4,16 @@ import { CONNECTOR_CLASSES } from '../connect/config/connect-keys.ts';
 import type { FlatConfig, Mapping } from '../connect/config/mapping.ts';
 import type { Validation } from '../connect/config/validation.ts';
 import { validateConfig } from '../connect/config/validation.ts';
-import type { Connectors, ShownConnector } from '../connect/rest/connectors.ts';
+import type { Connectors, ShownConnector, Standing } from '../connect/rest/connectors.ts';
 import type { ConnectorStore, RestartCommand, StoredConnector, TargetState } from '../connect/store/connector-store.ts';
 import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
+import { takingPart } from '../connect/store/taking-part.ts';
+import type { TaskReport } from '../connect/store/worker-board.ts';
+import { WorkerBoard } from '../connect/store/worker-board.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { groupOf } from '../loader/connector.ts';
-import { CONNECTORS_TOPIC, replayTopic } from '../log/dead-letter.ts';
+import { CONNECTORS_TOPIC, replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
 import type { Admin, Position } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
@@ -41,6 +44,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** `host:port` of this process's operations API. */
   readonly workerId: () => string;
+  /** This start of this process. */
+  readonly instance: string;
 }
 
 /**
@@ -53,6 +58,8 @@ export class Supervisor implements Connectors {
   readonly #managed = new Map<string, ManagedConnector>();
   readonly #stopped = new AbortController();
   #store: ConnectorStore | undefined;
+  /** The embedded log has one worker. */
+  #board: WorkerBoard | undefined;
   #away = 'the log is not reached yet';
   #work: Promise<unknown> = Promise.resolve();
 
@@ -89,6 +96,7 @@ export class Supervisor implements Connectors {
     this.#stopped.abort();
     await settlesWithin(this.#work, STOP_MS);
     await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
+    await this.#board?.close();
     await this.#store?.close();
   }
 
@@ -98,13 +106,19 @@ export class Supervisor implements Connectors {
     const declared = this.#options.declared.map(async (host): Promise<ShownConnector> => {
       const { name, kind } = host;
       const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics: about(host).topics.join(',') };
-      return { name, config, isFromFile: true, ...about(host), ...standings(await host.snapshot(), true, workerId) };
+      return {
+        name,
+        config,
+        isFromFile: true,
+        ...about(host),
+        ...declaredStandings(taskOf(await host.snapshot()), workerId),
+      };
     });
-    const stored = [...store.all().values()].map(async ({ name, config }): Promise<ShownConnector[]> => {
+    const stored = [...store.all().values()].map(async (connector): Promise<ShownConnector[]> => {
+      const { name, config } = connector;
       const managed = this.#managed.get(name);
       if (!managed) return [];
-      const standing = standings(await managed.snapshot(), !!managed.host, workerId);
-      return [{ name, config, isFromFile: false, ...about(managed), ...standing }];
+      return [{ name, config, isFromFile: false, ...about(managed), ...(await this.#standings(connector, managed)) }];
     });
     const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
     return new Map(all.map((one) => [one.name, one]));
@@ -168,6 +182,8 @@ export class Supervisor implements Connectors {
     const backoff = new Backoff(RETRY);
     while (!this.#stopped.signal.aborted && !this.#store) {
       try {
+        // Who else is there decides what runs here.
+        if (configuration.log.kafka) this.#board ??= await this.#openBoard();
         this.#store = await openConnectorStore({ log, clock: systemClock, logger, topic });
       } catch (error) {
         const reason = messageOf(error);
@@ -179,6 +195,49 @@ export class Supervisor implements Connectors {
     }
     this.#store?.watch(() => this.#follow());
     this.#follow();
+  }
+
+  #openBoard(): Promise<WorkerBoard> {
+    const { log, logger, configuration, instance } = this.#options;
+    return WorkerBoard.open({
+      ...{ log, logger, instance, clock: systemClock },
+      topic: connectorsTopic(WORKERS_TOPIC, configuration.connect.group),
+      report: async () => {
+        const running = [...this.#managed.values()].filter((managed) => this.#takesPart(managed.stored));
+        const tasks = running.map(async (managed) => [managed.name, taskOf(await managed.snapshot())] as const);
+        return { worker: this.#options.workerId(), connectors: Object.fromEntries(await Promise.all(tasks)) };
+      },
+      onChange: () => {
+        for (const managed of this.#managed.values()) managed.reconsider();
+      },
+    });
+  }
+
+  /** The instances that load a connector, of which there is one a task. */
+  #parts(stored: StoredConnector): readonly string[] {
+    const instances = this.#board?.instances ?? [this.#options.instance];
+    return takingPart(stored.id, instances, Number(stored.config['tasks.max'] ?? 1));
+  }
+
+  #takesPart(stored: StoredConnector | undefined): boolean {
+    return stored !== undefined && this.#parts(stored).includes(this.#options.instance);
+  }
+
+  /** As REST shows a connector with the tasks of all workers. */
+  async #standings(stored: StoredConnector, managed: ManagedConnector): Promise<Standings> {
+    const { instance, workerId } = this.#options;
+    const own = taskOf(await managed.snapshot());
+    const tasks = this.#parts(stored).map((part): Standing => {
+      if (part === instance) return { workerId: workerId(), ...own };
+      const { worker = '', connectors = {} } = this.#board?.reportOf(part) ?? {};
+      return { workerId: worker, ...(connectors[stored.name] ?? { state: 'UNASSIGNED' }) };
+    });
+    const first = tasks[0]?.workerId ?? workerId();
+    if (stored.target === 'STOPPED') return { connector: { state: 'STOPPED', workerId: first }, tasks: [] };
+    // What it can't be started with is the connector's trouble, and not only a task's.
+    const cannotStart = this.#takesPart(stored) && !managed.host && own.trace !== undefined;
+    if (cannotStart) return { connector: { workerId: workerId(), ...own }, tasks };
+    return { connector: { state: stored.target === 'PAUSED' ? 'PAUSED' : 'RUNNING', workerId: first }, tasks };
   }
 
   async #refresh(): Promise<void> {
@@ -196,6 +255,12 @@ export class Supervisor implements Connectors {
     for (const [name, managed] of this.#managed) if (!stored.has(name)) void this.#retire(name, managed);
     const { log, declared } = this.#options;
     log.protect([...declared.map(({ name }) => name), ...stored.keys()].map(groupOf));
+  }
+
+  #manage(connector: StoredConnector): ManagedConnector {
+    const takesPart = (stored: StoredConnector) => this.#takesPart(stored);
+    const { logger } = this.#options;
+    return new ManagedConnector(connector, { maker: this.#maker, takesPart, clock: systemClock, logger });
   }
 
   /** Forgets a connector once nothing of it runs, unless it was made anew by then. */
@@ -217,7 +282,7 @@ export class Supervisor implements Connectors {
     }
     const managed = this.#managed.get(name);
     if (managed) managed.follow(connector);
-    else this.#managed.set(name, new ManagedConnector(connector, { maker: this.#maker, clock: systemClock, logger }));
+    else this.#managed.set(name, this.#manage(connector));
   }
 }
 
@@ -236,16 +301,19 @@ export function callOf<K extends keyof Connectors>(
   return call.apply(connectors, args);
 }
 
-/** As REST shows a connector and its task in this process. */
-function standings(
-  { state, lastError }: ConnectorSnapshot,
-  hasThread: boolean,
-  workerId: string,
-): Pick<ShownConnector, 'connector' | 'tasks'> {
+type Standings = Pick<ShownConnector, 'connector' | 'tasks'>;
+
+function taskOf({ state, lastError }: ConnectorSnapshot): TaskReport {
   const isTroubled = state === 'FAILED' || state === 'RESTARTING';
-  const reason = lastError && [lastError.code, lastError.message].filter(Boolean).join(': ');
-  const task = { state, workerId, ...(isTroubled && reason !== undefined ? { trace: reason } : {}) };
-  if (!hasThread) return { connector: task, tasks: [] };
-  // The connector stands as it was told to; what becomes of that is its task's.
-  return { connector: { state: isTroubled ? 'RUNNING' : state, workerId }, tasks: [task] };
+  if (!isTroubled || !lastError) return { state };
+  return { state, trace: [lastError.code, lastError.message].filter(Boolean).join(': ') };
+}
+
+/** The connector stands as it was told to; what becomes of that is its task's. */
+function declaredStandings(task: TaskReport, workerId: string): Standings {
+  const isTroubled = task.state === 'FAILED' || task.state === 'RESTARTING';
+  return {
+    connector: { state: isTroubled ? 'RUNNING' : task.state, workerId },
+    tasks: [{ workerId, ...task }],
+  };
 }

@@ -28,3 +28,7 @@ const TRANSITIONS: Readonly<Record<ConnectorState, Partial<Readonly<Record<Lifec
 export function nextState(state: ConnectorState, event: LifecycleEvent): ConnectorState {
   return TRANSITIONS[state][event] ?? state;
 }
+
+export function isConnectorState(text: unknown): text is ConnectorState {
+  return typeof text === 'string' && Object.hasOwn(TRANSITIONS, text);
+}

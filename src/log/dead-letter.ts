@@ -23,9 +23,14 @@ export function replayGroup(connector: string): string {
 /** Where connectors that were made at run time stand; names of others begin with it. */
 export const CONNECTORS_TOPIC = 'millrace-connectors';
 
+/** Where their workers say what they do; names of others begin with it. */
+export const WORKERS_TOPIC = 'millrace-connect-workers';
+
 /** Whether a topic is one of Millrace's own, which no configuration may name. */
 export function isOwnTopic(topic: string): boolean {
-  return [COLLECTOR_DEAD_LETTERS, REPLAY_PREFIX, CONNECTORS_TOPIC].some((prefix) => topic.startsWith(prefix));
+  return [COLLECTOR_DEAD_LETTERS, REPLAY_PREFIX, CONNECTORS_TOPIC, WORKERS_TOPIC].some((prefix) =>
+    topic.startsWith(prefix),
+  );
 }
 
 export type DeadLetterStage = 'COLLECTOR' | 'DELIVERY' | 'TASK_PUT';

@@ -225,18 +225,29 @@ kafkaTest('two workers run what one of them was told, and one goes on when the o
   for (const worker of [one, other]) t.after(() => worker?.kill());
   assert.equal((await new Connect(() => collect).ask('GET', '/connectors')).status, 404);
   const connects = [one, other].map((worker) => new Connect(() => worker!));
-  await connects[0]!.create(name, FILES);
+  await connects[0]!.create(name, { ...FILES, 'tasks.max': '2' });
+  await connects[0]!.create(`${name}-one`, FILES);
   for (const connect of connects) {
     await until('the worker knows it', async () => (await connect.ask('GET', `/connectors/${name}`)).status === 200);
-    await connect.reaches(name, 'RUNNING');
+    await until('it tells of both tasks, and of the one of the other connector', async () => {
+      const [both, single] = [await connect.status(name), await connect.status(`${name}-one`)];
+      const states = [...both.tasks, ...single.tasks].map(({ state }) => state);
+      return both.tasks.length === 2 && single.tasks.length === 1 && states.every((state) => state === 'RUNNING');
+    });
   }
+  const [here, there] = await Promise.all(connects.map((connect) => connect.status(name)));
+  assert.deepEqual(here, there);
   const { sent, send } = eventsOf(t, collect.collector);
-  const loaded = async () => isEachOnce(await idsInFiles(path.join(collect.data, 'connect', name)), sent);
+  const loaded = async () => {
+    const stores = [name, `${name}-one`].map((one) => idsInFiles(path.join(collect.data, 'connect', one)));
+    return (await Promise.all(stores)).every((copies) => isEachOnce(copies, sent));
+  };
   await send(50);
   await until('all is loaded', loaded);
   await one!.kill();
   await send(50);
   await until('the other one has loaded all', loaded, 90_000);
+  await until('the dead one has no task any more', async () => (await connects[1]!.status(name)).tasks.length === 1);
   await connects[1]!.change('PUT', `/connectors/${name}/stop`);
   await connects[1]!.reaches(name, 'STOPPED');
   assert.equal(await other!.stop(), 0);

@@ -104,9 +104,8 @@ export const CONNECT_KEYS: readonly ConnectKey[] = [
     default: '1',
     importance: 'HIGH',
     group: 'Common',
-    documentation: 'Tasks; here each worker of the group is one',
+    documentation: 'The most workers that take part in the load, a task each',
     check: (value) => wholeNumber(value, 1, MOST_TASKS),
-    caution: () => 'has no effect: all workers of the group take part.',
   },
   {
     name: 'topics',

@@ -175,7 +175,6 @@ test("Connect's keys are honoured, refused by name, or taken with a word", () =>
     'errors.deadletterqueue.topic.replication.factor',
     'errors.log.include.messages',
     'errors.retry.timeout',
-    'tasks.max',
     'value.converter',
     'value.converter.schemas.enable',
   ]);
