@@ -9,9 +9,7 @@ import type { ConnectorStore, RestartCommand, StoredConnector, TargetState } fro
 import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
 import { takingPart } from '../connect/store/taking-part.ts';
-import type { TaskReport } from '../connect/store/worker-board.ts';
 import { WorkerBoard } from '../connect/store/worker-board.ts';
-import type { ConnectorSnapshot } from '../loader/connector.ts';
 import { groupOf } from '../loader/connector.ts';
 import { CONNECTORS_TOPIC, replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
 import type { Admin, Position } from '../log/log.ts';
@@ -26,6 +24,8 @@ import { ConnectorMaker } from './connector-maker.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { ManagedConnector } from './managed-connector.ts';
+import type { Standings } from './standings.ts';
+import { about, standingAlone, taskOf } from './standings.ts';
 import type { WatchedConnector } from './status-source.ts';
 
 const RETRY = { initialMs: 500, maxMs: 10_000 };
@@ -96,8 +96,7 @@ export class Supervisor implements Connectors {
     this.#stopped.abort();
     await settlesWithin(this.#work, STOP_MS);
     await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
-    await this.#board?.close();
-    await this.#store?.close();
+    await settlesWithin(Promise.all([this.#board?.close(), this.#store?.close()]), STOP_MS);
   }
 
   async all(): Promise<ReadonlyMap<string, ShownConnector>> {
@@ -106,13 +105,8 @@ export class Supervisor implements Connectors {
     const declared = this.#options.declared.map(async (host): Promise<ShownConnector> => {
       const { name, kind } = host;
       const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics: about(host).topics.join(',') };
-      return {
-        name,
-        config,
-        isFromFile: true,
-        ...about(host),
-        ...declaredStandings(taskOf(await host.snapshot()), workerId),
-      };
+      const standing = standingAlone(taskOf(await host.snapshot()), workerId);
+      return { name, config, isFromFile: true, ...about(host), ...standing };
     });
     const stored = [...store.all().values()].map(async (connector): Promise<ShownConnector[]> => {
       const { name, config } = connector;
@@ -286,11 +280,6 @@ export class Supervisor implements Connectors {
   }
 }
 
-function about({ name, kind, topics }: WatchedConnector): Pick<ShownConnector, 'topics' | 'keepsPosition'> {
-  // Documents have ids, and one that comes again is there already; all other stores go on from what they hold.
-  return { topics: topics.filter((topic) => topic !== replayTopic(name)), keepsPosition: kind !== 'search' };
-}
-
 /** A call that came from another thread. */
 export function callOf<K extends keyof Connectors>(
   connectors: Connectors,
@@ -299,21 +288,4 @@ export function callOf<K extends keyof Connectors>(
 ): ReturnType<Connectors[K]> {
   const call = connectors[method] as (...given: Parameters<Connectors[K]>) => ReturnType<Connectors[K]>;
   return call.apply(connectors, args);
-}
-
-type Standings = Pick<ShownConnector, 'connector' | 'tasks'>;
-
-function taskOf({ state, lastError }: ConnectorSnapshot): TaskReport {
-  const isTroubled = state === 'FAILED' || state === 'RESTARTING';
-  if (!isTroubled || !lastError) return { state };
-  return { state, trace: [lastError.code, lastError.message].filter(Boolean).join(': ') };
-}
-
-/** The connector stands as it was told to; what becomes of that is its task's. */
-function declaredStandings(task: TaskReport, workerId: string): Standings {
-  const isTroubled = task.state === 'FAILED' || task.state === 'RESTARTING';
-  return {
-    connector: { state: isTroubled ? 'RUNNING' : task.state, workerId },
-    tasks: [{ workerId, ...task }],
-  };
 }

@@ -76,3 +76,38 @@ test('what was said long ago, or by nobody, counts for nothing', async (t) => {
   assert.deepEqual(board.instances, ['odd', 'one']);
   assert.deepEqual(board.reportOf('odd')?.connectors, { b: { state: 'RUNNING' } });
 });
+
+test("an outage is nobody's silence: who lived before it gets the time to speak again", async (t) => {
+  const log = await openTestLog(t);
+  let isCut = false;
+  let sends = 0;
+  const cut: Log = {
+    admin: log.admin,
+    consumer: (...given) => log.consumer(...given),
+    read: (...given) => log.read(...given),
+    close: async () => {},
+    producer() {
+      const producer = log.producer();
+      return {
+        partitionFor: (...given) => producer.partitionFor(...given),
+        close: () => producer.close(),
+        send(...given) {
+          sends++;
+          return isCut ? Promise.reject(new Error('away')) : producer.send(...given);
+        },
+      };
+    },
+  };
+  const one = await open(t, cut, 'one');
+  await open(t, log, 'other');
+  await one.passes('it has heard of the other one', () => one.board.instances.length === 2);
+  isCut = true;
+  const before = sends;
+  await one.passes('it has tried for long', () => sends > before + (2 * SILENCE_MS) / STEP_MS);
+  assert.deepEqual(one.board.instances, ['one', 'other']);
+  isCut = false;
+  const after = sends;
+  await one.passes('it has spoken again', () => sends > after + 1);
+  assert.deepEqual(one.board.instances, ['one', 'other']);
+  await one.passes('the other one stays silent', () => one.board.instances.join() === 'one');
+});

@@ -59,6 +59,8 @@ export class WorkerBoard {
   readonly #closed = new AbortController();
   readonly #seen = new Map<string, Seen>();
   #nextOffset: number | undefined;
+  /** When this one last heard whatever there was to hear: silence since then is its own. */
+  #heardAt = 0;
   #live = '';
   #following: Promise<void> = Promise.resolve();
 
@@ -83,9 +85,8 @@ export class WorkerBoard {
 
   /** The instances that live, this one among them, in one order everywhere. */
   get instances(): readonly string[] {
-    const { clock, instance } = this.#options;
-    const now = clock.monotonic();
-    const others = [...this.#seen].filter(([, { at }]) => now - at < SILENCE_MS).map(([name]) => name);
+    const { instance } = this.#options;
+    const others = [...this.#seen].filter(([, { at }]) => this.#heardAt - at < SILENCE_MS).map(([name]) => name);
     return [...new Set([...others, instance])].sort();
   }
 
@@ -109,7 +110,7 @@ export class WorkerBoard {
       await clock.sleep(REPORT_MS, this.#closed.signal);
       if (this.#closed.signal.aborted) return;
       try {
-        await this.#exchange();
+        await this.#exchange(failed);
         failed = false;
       } catch (error) {
         if (!failed) logger.warn({ error: messageOf(error) }, 'other workers are not known until the log is back');
@@ -118,10 +119,13 @@ export class WorkerBoard {
     }
   }
 
-  async #exchange(): Promise<void> {
+  /** After an outage the others get the time to speak again, which they could not either. */
+  async #exchange(wasCut = false): Promise<void> {
     const report = await this.#options.report();
     await this.#write(Buffer.from(JSON.stringify(shortened(report))));
     await this.#read();
+    this.#heardAt = this.#options.clock.monotonic();
+    if (wasCut) for (const [name, { report }] of this.#seen) this.#seen.set(name, { at: this.#heardAt, report });
     const live = this.instances.join();
     if (live === this.#live) return;
     this.#live = live;
