@@ -169,6 +169,8 @@ export class ManagedConnector {
       }
       const topics = await maker.choose(settings.topics);
       await maker.prepare(settings);
+      // A stop does not wait for long: what it left behind must not begin after it.
+      if (this.#ended.signal.aborted) return;
       this.#host = maker.host(settings, topics, () => this.#wanted?.target === 'PAUSED');
       this.#host.start();
       this.#backoff.reset();
