@@ -1,4 +1,44 @@
+import { startKafka } from '../../test/engines/kafka.ts';
+import { KafkaView } from '../../test/support/kafka-view.ts';
 import { Program } from '../../test/support/program.ts';
+
+/** What is loaded in these drills. */
+export const TOPICS = ['select-color', 'web-events'];
+/** A member that was killed holds its partitions for this long. Kafka's own least is 6 s. */
+const SESSION_SECONDS = 3;
+
+export interface LoadingOptions {
+  /** For the configurations and all data. */
+  readonly directory: string;
+  /** Loaders at a time. */
+  readonly loaders: number;
+  /** Of each topic. */
+  readonly partitions: number;
+  /** More of the configuration of all programs. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+}
+
+/** A Kafka, a collector before it, and loaders behind it; all end with the stack. */
+export async function startLoading(options: LoadingOptions, stack: AsyncDisposableStack) {
+  const { directory, partitions } = options;
+  const kafka = await startKafka({ properties: { 'group.min.session.timeout.ms': String(SESSION_SECONDS * 1000) } });
+  stack.defer(() => kafka.close());
+  const group = { sessionTimeout: `${SESSION_SECONDS}s`, heartbeatInterval: '500ms' };
+  const configuration = {
+    log: { kafka: { brokers: kafka.brokers, group } },
+    topics: {
+      'select-color': { types: ['select-color'], partitions },
+      'web-events': { types: [], partitions },
+    },
+    ...options.configuration,
+  };
+  const collector = stack.use(await Program.start({ directory, configuration, command: 'collect' }));
+  const view = new KafkaView(kafka.plainBrokers);
+  stack.defer(() => view.close());
+  const loaders = new Loaders(directory, configuration, stack);
+  await Promise.all(Array.from({ length: options.loaders }, () => loaders.join()));
+  return { collector, view, loaders };
+}
 
 /** The loaders of the moment: processes that share a data directory and two consumer groups. */
 export class Loaders {

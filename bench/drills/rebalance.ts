@@ -6,15 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startKafka } from '../../test/engines/kafka.ts';
-import { KafkaView } from '../../test/support/kafka-view.ts';
-import { Program } from '../../test/support/program.ts';
+import type { KafkaView } from '../../test/support/kafka-view.ts';
 import { compare, copiesBeyond, idsInFiles, idsInTable, missingIn } from '../../test/support/read-back.ts';
 import { until } from '../../test/support/until.ts';
 import type { BenchResult } from '../result.ts';
 import { meets } from '../result.ts';
 import type { Report } from '../run.ts';
-import { Loaders } from './loaders.ts';
+import { startLoading, TOPICS } from './loaders.ts';
 import { OpenLoop } from './open-loop.ts';
 import { StallWatch } from './rebalance/stall-watch.ts';
 
@@ -30,10 +28,8 @@ export interface RebalanceOptions {
   readonly mostStall: number;
 }
 
-const TOPICS = ['select-color', 'web-events'];
 const GROUPS = ['connect-files', 'connect-search'];
-/** A member that was killed holds its partitions for this long. Kafka's own least is 6 s. */
-const SESSION_SECONDS = 3;
+const CONFIGURATION = { connectors: { files: { files: { roll: { age: '1s' } } }, search: { table: { sqlite: {} } } } };
 const LOADED_MS = 300_000;
 const LOOK_MS = 500;
 const REPORT_EVERY_CHANGES = 5;
@@ -55,14 +51,11 @@ export async function rebalanceDrill(options: RebalanceOptions, report: Report):
 
 async function drill(options: RebalanceOptions, directory: string, report: Report): Promise<BenchResult> {
   await using stack = new AsyncDisposableStack();
-  const kafka = await startKafka({ properties: { 'group.min.session.timeout.ms': String(SESSION_SECONDS * 1000) } });
-  stack.defer(() => kafka.close());
-  const configuration = configurationOf(options, kafka.brokers);
-  const collector = stack.use(await Program.start({ directory, configuration, command: 'collect' }));
-  const view = new KafkaView(kafka.plainBrokers);
-  stack.defer(() => view.close());
-  const loaders = new Loaders(directory, configuration, stack);
-  await Promise.all(Array.from({ length: options.loaders }, () => loaders.join()));
+  const { loaders: count, partitions } = options;
+  const { collector, view, loaders } = await startLoading(
+    { directory, loaders: count, partitions, configuration: CONFIGURATION },
+    stack,
+  );
 
   const load = new OpenLoop(collector.collector);
   stack.defer(() => load.close());
@@ -119,17 +112,4 @@ async function drill(options: RebalanceOptions, directory: string, report: Repor
     const committed = await Promise.all(GROUPS.map((group) => of.committed(group, TOPICS)));
     return committed.every((position) => position === all);
   }
-}
-
-function configurationOf({ partitions }: RebalanceOptions, brokers: readonly string[]) {
-  return {
-    log: {
-      kafka: { brokers, group: { sessionTimeout: `${SESSION_SECONDS}s`, heartbeatInterval: '500ms' } },
-    },
-    topics: {
-      'select-color': { types: ['select-color'], partitions },
-      'web-events': { types: [], partitions },
-    },
-    connectors: { files: { files: { roll: { age: '1s' } } }, search: { table: { sqlite: {} } } },
-  };
 }

@@ -8,15 +8,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { groupOf } from '../../src/loader/connector.ts';
-import { startKafka } from '../../test/engines/kafka.ts';
-import { KafkaView } from '../../test/support/kafka-view.ts';
-import { Program } from '../../test/support/program.ts';
+import type { Program } from '../../test/support/program.ts';
 import { compare, copiesBeyond, idsInFiles, idsInTable, missingIn } from '../../test/support/read-back.ts';
 import { until } from '../../test/support/until.ts';
 import type { BenchResult } from '../result.ts';
 import { meets } from '../result.ts';
 import type { Report } from '../run.ts';
-import { Loaders } from './loaders.ts';
+import { startLoading, TOPICS } from './loaders.ts';
 import { OpenLoop } from './open-loop.ts';
 import { OPERATIONS, WorkersApi } from './workers/api.ts';
 
@@ -32,10 +30,10 @@ export interface WorkersOptions {
   readonly changeEveryMs: number;
 }
 
-const TOPICS = ['select-color', 'web-events'];
 const FILES = ['files-a', 'files-b'];
 const TABLES = ['table-a', 'table-b'];
-const SESSION_SECONDS = 3;
+/** Workers go all the time, with what they had to say of it. */
+const CONFIGURATION = { connectors: {}, logging: { level: 'error', format: 'text' } };
 const LOADED_MS = 300_000;
 const AGREED_MS = 10_000;
 const LOOK_MS = 500;
@@ -58,14 +56,10 @@ export async function workersDrill(options: WorkersOptions, report: Report): Pro
 
 async function drill(options: WorkersOptions, directory: string, report: Report): Promise<BenchResult> {
   await using stack = new AsyncDisposableStack();
-  const kafka = await startKafka({ properties: { 'group.min.session.timeout.ms': String(SESSION_SECONDS * 1000) } });
-  stack.defer(() => kafka.close());
-  const configuration = configurationOf(options, kafka.brokers);
-  const collector = stack.use(await Program.start({ directory, configuration, command: 'collect' }));
-  const view = new KafkaView(kafka.plainBrokers);
-  stack.defer(() => view.close());
-  const loaders = new Loaders(directory, configuration, stack);
-  await Promise.all(Array.from({ length: options.workers }, () => loaders.join()));
+  const { collector, view, loaders } = await startLoading(
+    { directory, loaders: options.workers, partitions: options.partitions, configuration: CONFIGURATION },
+    stack,
+  );
   const api = new WorkersApi(() => loaders.running);
   for (const name of FILES) await api.create(name, configOf(name));
   for (const name of TABLES) await api.create(name, configOf(name));
@@ -151,19 +145,4 @@ function configOf(name: string): Record<string, string> {
     : { 'connector.class': 'TableSink', 'sqlite.path': 'search.db' };
   // Some on all workers, some on one of them at a time.
   return { ...sink, topics: TOPICS.join(','), 'tasks.max': name.endsWith('-a') ? '3' : '1' };
-}
-
-function configurationOf({ partitions }: WorkersOptions, brokers: readonly string[]) {
-  return {
-    log: {
-      kafka: { brokers, group: { sessionTimeout: `${SESSION_SECONDS}s`, heartbeatInterval: '500ms' } },
-    },
-    topics: {
-      'select-color': { types: ['select-color'], partitions },
-      'web-events': { types: [], partitions },
-    },
-    connectors: {},
-    // Workers go all the time, with what they had to say of it.
-    logging: { level: 'error', format: 'text' },
-  };
 }
