@@ -29,7 +29,7 @@ import { median, round } from './statistics.ts';
 const PRODUCTS = { elasticsearch: startElasticsearch, opensearch: startOpensearch } as const;
 const TOPIC = 'events';
 const RECORDS = 100_000;
-const ROUNDS = 5;
+const ROUNDS = 9;
 const OPEN_MS = 30_000;
 /** With one core Java collects late, and garbage would count as memory in use: requests were refused for it. */
 const SETTINGS = { 'indices.breaker.total.use_real_memory': 'false' };

@@ -160,7 +160,8 @@ export function sinkContract(
     const { sink, writer } = await bench.start();
     assert.equal(writer.flushDueAt(), undefined);
     const { durableUpTo } = await writer.write(records(0, 10), bench.signal);
-    if (durableUpTo !== 10) assert.ok(writer.flushDueAt() !== undefined, 'records wait, and nobody will flush them');
+    const isLookedAfter = writer.flushDueAt() !== undefined || writer.underway !== undefined;
+    if (durableUpTo !== 10) assert.ok(isLookedAfter, 'records wait, and nobody will flush them');
     await writer.flush(bench.signal);
     assert.equal(writer.flushDueAt(), undefined);
     await writer.abandon();

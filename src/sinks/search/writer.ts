@@ -39,8 +39,11 @@ export class SearchWriter implements PartitionWriter {
   #sent: Load[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #filling = emptyLoad();
+  /** When the records of the request that fills are to be sent, full or not. */
   #dueAt: number | undefined;
   #durableUpTo: number | undefined;
+  /** What the loader was told of it last. */
+  #told: number | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: SearchWriterOptions) {
@@ -66,7 +69,7 @@ export class SearchWriter implements PartitionWriter {
       load.end = record.offset + 1;
       if (load.items.length + load.refused.length >= bulk.events) await this.#send(signal);
     }
-    if (records.length > 0) this.#dueAt ??= this.#options.context.clock.monotonic() + delay;
+    if (this.#filling.end > 0) this.#dueAt ??= this.#options.context.clock.monotonic() + delay;
     return this.#progress();
   }
 
@@ -74,13 +77,16 @@ export class SearchWriter implements PartitionWriter {
     signal.throwIfAborted();
     if (this.#filling.end > 0) await this.#send(signal);
     while (this.#underWay.size > 0) await withSignal(Promise.all(this.#underWay), signal);
-    const progress = this.#progress();
-    this.#dueAt = undefined;
-    return progress;
+    return this.#progress();
   }
 
   flushDueAt(): number | undefined {
     return this.#dueAt;
+  }
+
+  get underway(): Promise<void> | undefined {
+    if (this.#told !== this.#durableUpTo || this.#failure) return Promise.resolve();
+    return this.#underWay.size > 0 ? Promise.race(this.#underWay) : undefined;
   }
 
   async abandon(): Promise<void> {
@@ -97,6 +103,7 @@ export class SearchWriter implements PartitionWriter {
     this.#assertSound();
     const load = this.#filling;
     this.#filling = emptyLoad();
+    this.#dueAt = undefined;
     this.#sent.push(load);
     const carried = this.#carry(load)
       .catch((error: unknown) => {
@@ -124,6 +131,7 @@ export class SearchWriter implements PartitionWriter {
 
   #progress(): Progress {
     this.#assertSound();
+    this.#told = this.#durableUpTo;
     return { durableUpTo: this.#durableUpTo, duplicates: this.#bulk.takeDuplicates() };
   }
 
