@@ -9,9 +9,10 @@ import type { StoredConnector } from '../connect/store/connector-store.ts';
 import { deadLetterTopic, isOwnTopic, replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
 import { defineErrors } from '../support/errors.ts';
+import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { eventTopics, localStore } from './configuration.ts';
-import { ConnectorHost } from './connector-thread.ts';
+import { ConnectorHost, loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { ownTopicOptions } from './topics.ts';
 
@@ -28,6 +29,7 @@ export type Settings = NonNullable<Mapping['settings']>;
 export interface ConnectorMakerOptions {
   readonly configuration: Configuration;
   readonly log: OpenLog;
+  readonly levels: LogLevels;
   readonly logger: Logger;
   /** Those that were made at run time, in their order. */
   readonly stored: () => Iterable<StoredConnector>;
@@ -90,11 +92,11 @@ export class ConnectorMaker {
 
   /** The thread, not started yet; `isPaused` is asked at each start. */
   host(settings: Settings, chosen: readonly string[], isPaused: () => boolean): ConnectorHost {
-    const { configuration, log, logger } = this.#options;
+    const { configuration, log, levels, logger } = this.#options;
     const { name, kind, sinkConfig, loaderConfig } = settings;
     const topics = [...chosen, replayTopic(name)];
     const data = {
-      ...{ name, kind, sinkConfig, loaderConfig, topics, logging: configuration.logging },
+      ...{ name, kind, sinkConfig, loaderConfig, topics, logging: levels.optionsFor(loggerOf(name)) },
       namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
       dataDirectory: this.#directoryOf(name),
     };

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import type { OpenLog } from '../log/open.ts';
+import { LogLevels } from '../support/log-levels.ts';
 import { silentLogger } from '../support/logger.ts';
 import { loadConfiguration } from './configuration.ts';
 import { connectorHosts } from './connector-thread.ts';
@@ -28,7 +29,7 @@ test('a connector whose secrets anyone can read on the way is warned of once, at
   assert.deepEqual(faults, []);
   const warnings: unknown[] = [];
   const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
-  connectorHosts(configuration, {} as OpenLog, logger);
+  connectorHosts(configuration, {} as OpenLog, new LogLevels(configuration.logging), logger);
   assert.equal(warnings.length, 2);
   assert.match(
     JSON.stringify(warnings),

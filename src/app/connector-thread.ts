@@ -8,6 +8,7 @@ import { cautionsOfFiles } from '../sinks/files/config.ts';
 import { cautionsOfTable } from '../sinks/table/config.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
+import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import { eventTopics } from './configuration.ts';
@@ -128,8 +129,18 @@ export class ConnectorHost {
   }
 }
 
+/** The name of a connector's logger. */
+export function loggerOf(connector: string): string {
+  return `connectors.${connector}`;
+}
+
 /** A host for each connector of the configuration, not yet started. */
-export function connectorHosts(configuration: Configuration, log: OpenLog, logger: Logger): ConnectorHost[] {
+export function connectorHosts(
+  configuration: Configuration,
+  log: OpenLog,
+  levels: LogLevels,
+  logger: Logger,
+): ConnectorHost[] {
   const topics = eventTopics(configuration);
   return Object.entries(configuration.connectors).map(([name, connector]) => {
     const plan = sinkPlan(configuration, name);
@@ -141,7 +152,7 @@ export function connectorHosts(configuration: Configuration, log: OpenLog, logge
       ...plan,
       loaderConfig: connector.loader,
       topics: [...(connector.topics ?? topics.map((topic) => topic.name)), replayTopic(name)],
-      logging: configuration.logging,
+      logging: levels.optionsFor(loggerOf(name)),
     };
     return new ConnectorHost({
       name,

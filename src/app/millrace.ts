@@ -9,6 +9,8 @@ import { operationsErrors } from '../operations/errors.ts';
 import { tableFile } from '../sinks/table/index.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
+import type { LogLevels } from '../support/log-levels.ts';
+import { ROOT_LOGGER } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
 import type { Collecting } from './collecting.ts';
@@ -54,8 +56,8 @@ export interface Millrace {
  * The program in this process: collector, log, a thread a connector, operations, or a part of
  * these. Starts from the stores up, so that nothing is taken that can't be kept; stops the other way.
  */
-export async function startMillrace(loaded: LoadedConfiguration, halves: Halves, logger?: Logger): Promise<Millrace> {
-  const program = new Program(loaded, halves, logger ?? createLogger(loaded.configuration.logging));
+export async function startMillrace(loaded: LoadedConfiguration, halves: Halves, levels: LogLevels): Promise<Millrace> {
+  const program = new Program(loaded, halves, levels);
   try {
     return await program.start();
   } catch (error) {
@@ -68,6 +70,7 @@ class Program {
   readonly #loaded: LoadedConfiguration;
   readonly #configuration: Configuration;
   readonly #halves: Halves;
+  readonly #levels: LogLevels;
   readonly #logger: Logger;
   readonly #data: string;
   readonly #instance = randomUUID();
@@ -80,11 +83,12 @@ class Program {
   /** `host:port` of the operations server, once it listens. */
   #workerId = '';
 
-  constructor(loaded: LoadedConfiguration, halves: Halves, logger: Logger) {
+  constructor(loaded: LoadedConfiguration, halves: Halves, levels: LogLevels) {
     this.#loaded = loaded;
     this.#configuration = loaded.configuration;
     this.#halves = halves;
-    this.#logger = logger;
+    this.#levels = levels;
+    this.#logger = createLogger(levels.optionsFor(ROOT_LOGGER));
     this.#data = path.resolve(loaded.configuration.data);
   }
 
@@ -144,12 +148,12 @@ class Program {
   }
 
   async #openLog(onFailure: (error: Error) => void): Promise<OpenLog> {
-    const { log: config, logging, connectors } = this.#configuration;
+    const { log: config, connectors } = this.#configuration;
     const log = await openLog({
       config,
       directory: path.join(this.#data, 'log'),
       partitions: configuredPartitions(this.#configuration),
-      logging,
+      logging: this.#levels.optionsFor('log'),
       onFailure,
     });
     this.#log = log;
@@ -159,11 +163,11 @@ class Program {
   }
 
   #supervise(log: OpenLog): Supervisor {
-    const [configuration, logger] = [this.#configuration, this.#logger];
-    this.#connectors = connectorHosts(configuration, log, logger);
+    const [configuration, levels, logger] = [this.#configuration, this.#levels, this.#logger];
+    this.#connectors = connectorHosts(configuration, log, levels, logger);
     const workerId = () => this.#workerId;
     const instance = this.#instance;
-    return new Supervisor({ configuration, log, declared: this.#connectors, logger, workerId, instance });
+    return new Supervisor({ configuration, log, declared: this.#connectors, levels, logger, workerId, instance });
   }
 
   /**
@@ -186,7 +190,7 @@ class Program {
   }
 
   async #startOperations(log: OpenLog): Promise<string> {
-    const { connectors, operations, logging, log: logConfig } = this.#configuration;
+    const { connectors, operations, log: logConfig } = this.#configuration;
     const status = new StatusSource({
       log: { kind: logConfig.kafka ? 'kafka' : 'embedded', admin: log.admin },
       collecting: this.#collecting,
@@ -201,7 +205,7 @@ class Program {
         connects: this.#halves.load,
         search: searchedStore(this.#configuration, this.#data),
         log: log.share(),
-        logging,
+        logging: this.#levels.optionsFor('operations'),
       }),
       calls: {
         status: () => status.read(),
@@ -210,6 +214,8 @@ class Program {
         replayState: async (connector) => this.#supervised(connector).host(connector).replayState(),
         stopReplay: async (connector) => this.#supervised(connector).host(connector).stopReplay(),
         connectorNames: async () => this.#supervisor?.connectors.map(({ name }) => name) ?? Object.keys(connectors),
+        loggers: async () => this.#levels.all(),
+        setLogLevel: async (name, level) => this.#levels.set(name, level, systemClock.now()),
         connect: async (method, args) => callOf(this.#supervised(), method, args),
       },
       logger: this.#logger,

@@ -22,6 +22,7 @@ import type { PostgresTableConfig } from '../sinks/table/postgres/config.ts';
 import { openPostgresEventQuery } from '../sinks/table/postgres/query.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
+import type { LoggerStanding, Threshold } from '../support/log-levels.ts';
 import type { LoggerOptions } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
 import { VERSION } from './version.ts';
@@ -62,6 +63,8 @@ export type OperationsCalls = {
   replayState(connector: string): Promise<ReplayState>;
   stopReplay(connector: string): Promise<void>;
   connectorNames(): Promise<readonly string[]>;
+  loggers(): Promise<Record<string, LoggerStanding>>;
+  setLogLevel(logger: string, level: Threshold): Promise<readonly string[]>;
   connect<K extends keyof Connectors>(method: K, args: Parameters<Connectors[K]>): Promise<unknown>;
 };
 
@@ -117,6 +120,10 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
         replayState: (connector) => channel.call('replayState', [connector]),
         stopReplay: (connector) => channel.call('stopReplay', [connector]),
       },
+      loggers: {
+        all: () => channel.call('loggers', []),
+        set: (logger, level) => channel.call('setLogLevel', [logger, level]),
+      },
       connect: data.connects ? { connectors: connectorsOver(channel), version: VERSION } : undefined,
     },
   });
@@ -129,6 +136,7 @@ function connectorsOver(channel: Channel<OperationsCalls>): Connectors {
     (...args: Parameters<Connectors[K]>) =>
       channel.call('connect', [method, args]) as ReturnType<Connectors[K]>;
   return {
+    health: ask('health'),
     all: ask('all'),
     check: ask('check'),
     validate: ask('validate'),

@@ -4,7 +4,7 @@ import { CONNECTOR_CLASSES } from '../connect/config/connect-keys.ts';
 import type { FlatConfig, Mapping } from '../connect/config/mapping.ts';
 import type { Validation } from '../connect/config/validation.ts';
 import { validateConfig } from '../connect/config/validation.ts';
-import type { Connectors, ShownConnector, Standing } from '../connect/rest/connectors.ts';
+import type { Connectors, Health, ShownConnector, Standing } from '../connect/rest/connectors.ts';
 import type { ConnectorStore, RestartCommand, StoredConnector, TargetState } from '../connect/store/connector-store.ts';
 import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
@@ -18,10 +18,12 @@ import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
+import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import { ConnectorMaker } from './connector-maker.ts';
 import type { ConnectorHost } from './connector-thread.ts';
+import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { Standings } from './standings.ts';
@@ -41,6 +43,7 @@ export interface SupervisorOptions {
   readonly log: OpenLog;
   /** Those of the configuration file, which nobody changes here. */
   readonly declared: readonly ConnectorHost[];
+  readonly levels: LogLevels;
   readonly logger: Logger;
   /** `host:port` of this process's operations API. */
   readonly workerId: () => string;
@@ -97,6 +100,11 @@ export class Supervisor implements Connectors {
     await settlesWithin(this.#work, STOP_MS);
     await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
     await settlesWithin(Promise.all([this.#board?.close(), this.#store?.close()]), STOP_MS);
+  }
+
+  async health(): Promise<Health> {
+    if (!this.#store) return 'starting';
+    return this.#store.isBehind ? 'unhealthy' : 'healthy';
   }
 
   async all(): Promise<ReadonlyMap<string, ShownConnector>> {
@@ -261,7 +269,9 @@ export class Supervisor implements Connectors {
   async #retire(name: string, managed: ManagedConnector): Promise<void> {
     managed.follow(undefined);
     await managed.settled();
-    if (managed.isGone && this.#managed.get(name) === managed) this.#managed.delete(name);
+    if (!managed.isGone || this.#managed.get(name) !== managed) return;
+    this.#managed.delete(name);
+    this.#options.levels.forget(loggerOf(name));
   }
 
   #followOne(connector: StoredConnector): void {

@@ -1,5 +1,6 @@
 import type { Halves, Millrace } from '../app/millrace.ts';
 import { startMillrace } from '../app/millrace.ts';
+import { LogLevels, ROOT_LOGGER } from '../support/log-levels.ts';
 import { createLogger } from '../support/logger.ts';
 import { whenAborted } from '../support/within.ts';
 import type { Call, Command } from './command.ts';
@@ -44,8 +45,9 @@ function half(name: string, summary: string, halves: Halves): Command {
 
 async function serve({ output, signal, loadValid }: Call, halves: Halves): Promise<number> {
   const loaded = loadValid();
-  const logger = createLogger(loaded.configuration.logging);
-  const millrace = await startMillrace(loaded, halves, logger);
+  const levels = new LogLevels(loaded.configuration.logging);
+  const logger = createLogger(levels.optionsFor(ROOT_LOGGER));
+  const millrace = await startMillrace(loaded, halves, levels);
   const { collector, operations } = millrace;
   const { data } = loaded.configuration;
   if (output.json) output.value({ collector, operations, data });

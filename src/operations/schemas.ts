@@ -261,7 +261,8 @@ export const tailQuery = Type.Object(
 /** What is no JSON. */
 export const text = Type.String();
 export const healthReply = Type.Object({
-  status: Type.Literal('up'),
+  status: Type.Union(['healthy', 'starting', 'unhealthy'].map((status) => Type.Literal(status))),
+  message: Type.String(),
   instance: Type.String({ description: 'Which start of the program this is; another one has another' }),
 });
 export const errorReply = Type.Object(

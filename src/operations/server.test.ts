@@ -6,6 +6,7 @@ import test from 'node:test';
 import { TestClock } from '../../test/support/clock.ts';
 import { FakeOperations } from '../../test/support/operations.ts';
 import { until } from '../../test/support/until.ts';
+import type { Connectors, Health } from '../connect/rest/connectors.ts';
 import type { Clock } from '../support/clock.ts';
 import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
@@ -315,6 +316,25 @@ test('with a token, everything but the pages and the sign of life needs it', asy
   for (const url of ['/', '/health']) assert.equal((await ask(url)).status, 200, url);
   // What Kafka Connect's clients ask at the path of the dashboard is no page.
   assert.equal((await ask('/', { headers: { accept: 'application/json' } })).status, 401);
+});
+
+test('health is told in the words and status codes of Kafka Connect', async (t) => {
+  const { ask, operations } = setUp(t);
+  const told = async () => {
+    const { status, text } = await ask('/health');
+    const { status: word, instance } = JSON.parse(text);
+    return [status, word, instance];
+  };
+  assert.deepEqual(await told(), [200, 'healthy', 'fake'], 'what loads nothing has nothing to wait for');
+  let health = async (): Promise<Health> => 'starting';
+  operations.connect = { connectors: { health: () => health() } as Connectors, version: '1' };
+  assert.deepEqual(await told(), [503, 'starting', 'fake']);
+  health = async () => 'healthy';
+  assert.deepEqual(await told(), [200, 'healthy', 'fake']);
+  health = async () => 'unhealthy';
+  assert.deepEqual(await told(), [500, 'unhealthy', 'fake']);
+  health = () => Promise.reject(new Error('the main thread does not answer'));
+  assert.deepEqual(await told(), [500, 'unhealthy', 'fake']);
 });
 
 test('pages come with a strict policy, and are not sent twice', async (t) => {

@@ -7,6 +7,7 @@ import fastify from 'fastify';
 import type { Address } from '../config/address.ts';
 import { parseAddress, urlOf } from '../config/address.ts';
 import type { Connectors } from '../connect/rest/connectors.ts';
+import type { Loggers } from '../connect/rest/loggers.ts';
 import { connectElsewhere, connectRoutes } from '../connect/rest/routes.ts';
 import type { Assets } from '../support/assets.ts';
 import { loadAssets, replyWithAsset } from '../support/assets.ts';
@@ -95,9 +96,10 @@ export function createOperationsServer({
   });
   server.register(async (scope) => {
     const plugin = scope as unknown as FastifyInstance;
-    if (!operations.connect) return connectElsewhere(plugin, { logger });
+    const loggers = guarded(operations.loggers, questions);
+    if (!operations.connect) return connectElsewhere(plugin, { loggers, logger });
     const { connectors, version } = operations.connect;
-    return connectRoutes(plugin, { connectors: guarded(connectors, questions), version, logger });
+    return connectRoutes(plugin, { connectors: guarded(connectors, questions), loggers, version, logger });
   });
 
   return {
@@ -188,11 +190,11 @@ const STATUS_OF_CONNECTION_ERROR: Readonly<Record<string, string>> = {
 };
 
 /** The same, each call with a deadline. */
-function guarded(connectors: Connectors, questions: Questions): Connectors {
-  const calls = Object.entries(connectors) as [string, (...args: never[]) => Promise<unknown>][];
+function guarded<T extends Connectors | Loggers>(source: T, questions: Questions): T {
+  const calls = Object.entries(source) as [string, (...args: never[]) => Promise<unknown>][];
   return Object.fromEntries(
     calls.map(([name, call]) => [name, (...args: never[]) => questions.ask(() => call(...args))]),
-  ) as unknown as Connectors;
+  ) as unknown as T;
 }
 
 /** Read when the first person comes: what strips the scripts' types is larger than all else in this thread. */

@@ -1,4 +1,5 @@
 import type { Connectors } from '../connect/rest/connectors.ts';
+import type { Loggers } from '../connect/rest/loggers.ts';
 import type { TimeRange } from '../loader/replay.ts';
 import type { ReplayState } from '../loader/replay-job.ts';
 import type { LogRecord, TopicPartition } from '../log/log.ts';
@@ -16,6 +17,7 @@ export interface Operations {
   tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord>;
   readonly deadLetters: DeadLetterStore;
   readonly connectors: ConnectorControl;
+  readonly loggers: Loggers;
   /** What Kafka Connect's REST API shows and changes; `undefined` in a process that loads nothing. */
   readonly connect?: { readonly connectors: Connectors; readonly version: string } | undefined;
 }

@@ -24,14 +24,36 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** `auto`: text on a terminal, JSON lines elsewhere. */
   readonly format: LogFormat;
+  /** Rules instead of `level`, and can be changed at any time: one Int32, the least weight of a line (WEIGHT_OF). */
+  readonly threshold?: SharedArrayBuffer;
 }
+
+/** How much a line weighs; pino's numbers. */
+export const WEIGHT_OF: Readonly<Record<LogLevel, number>> = { error: 50, warn: 40, info: 30, debug: 20 };
 
 export function createLogger(options: LoggerOptions): Logger {
   const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY === true);
   const destination = pino.destination({ fd: 2, sync: true });
-  const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (!text) return pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, destination);
-  return pino(settings, { write: (line: string) => destination.write(`${toText(line)}\n`) });
+  const level = options.threshold ? 'debug' : options.level;
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const logger = text
+    ? pino(settings, { write: (line: string) => destination.write(`${toText(line)}\n`) })
+    : pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, destination);
+  return options.threshold ? withThreshold(logger, new Int32Array(options.threshold)) : logger;
+}
+
+/** The same, of which only lines that weigh enough by now are written. */
+function withThreshold(logger: Logger, threshold: Int32Array): Logger {
+  const gate = (level: LogLevel) => (fields: object, message: string) => {
+    if (WEIGHT_OF[level] >= (threshold[0] ?? 0)) logger[level](fields, message);
+  };
+  return {
+    error: gate('error'),
+    warn: gate('warn'),
+    info: gate('info'),
+    debug: gate('debug'),
+    child: (fields) => withThreshold(logger.child(fields), threshold),
+  };
 }
 
 /** Says nothing: for tests and for commands that answer on standard output. */

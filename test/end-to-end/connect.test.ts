@@ -133,6 +133,27 @@ test('a connector made at run time loads, pauses, stops, outlives a restart, and
   const page = await fetch(program.operations, { headers: { accept: 'text/html,application/json' } });
   assert.match(await page.text(), /^<!doctype html>/i);
 
+  const info = { level: 'WARN', last_modified: null };
+  const loggers = [
+    'connectors.files',
+    'connectors.mine',
+    'connectors.rows',
+    'connectors.search',
+    'log',
+    'operations',
+    'root',
+  ];
+  assert.deepEqual(
+    (await connect.ask('GET', '/admin/loggers')).body,
+    Object.fromEntries(loggers.map((logger) => [logger, info])),
+  );
+  assert.deepEqual((await connect.ask('PUT', '/admin/loggers/connectors.mine', { level: 'ERROR' })).body, [
+    'connectors.mine',
+  ]);
+  assert.equal(((await connect.ask('GET', '/admin/loggers/connectors.mine')).body as { level: string }).level, 'ERROR');
+  const health = await fetch(`${program.operations}/health`);
+  assert.deepEqual([health.status, ((await health.json()) as { status: string }).status], [200, 'healthy']);
+
   await connect.change('PUT', '/connectors/mine/stop');
   const stopped = await connect.reaches('mine', 'STOPPED');
   assert.deepEqual(stopped.tasks, []);
@@ -224,6 +245,7 @@ kafkaTest('two workers run what one of them was told, and one goes on when the o
   );
   for (const worker of [one, other]) t.after(() => worker?.kill());
   assert.equal((await new Connect(() => collect).ask('GET', '/connectors')).status, 404);
+  assert.equal((await new Connect(() => collect).ask('GET', '/admin/loggers/root')).status, 200);
   const connects = [one, other].map((worker) => new Connect(() => worker!));
   await connects[0]!.create(name, { ...FILES, 'tasks.max': '2' });
   await connects[0]!.create(`${name}-one`, FILES);

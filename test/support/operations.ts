@@ -4,6 +4,7 @@ import type { DeadLetter, Operations, TailedRecord, TailStart } from '../../src/
 import type { ConnectorStatus, Status } from '../../src/operations/status.ts';
 import type { EventFilter, EventQuery, StoredEvent } from '../../src/sinks/event-query.ts';
 import { defineErrors } from '../../src/support/errors.ts';
+import { LogLevels } from '../../src/support/log-levels.ts';
 
 const errors = defineErrors({
   CONNECTOR_UNKNOWN: { decision: 'refuse', help: 'See /api/status.' },
@@ -13,6 +14,7 @@ const errors = defineErrors({
 /** A program whose every answer the test holds in its hands. */
 export class FakeOperations implements Operations {
   readonly instance = 'fake';
+  connect: Operations['connect'];
   current: Status = statusAt(Date.UTC(2026, 10, 22, 12));
   /** Replaces the answer to a status, to make it fail or hang. */
   readStatus: () => Promise<Status> = async () => this.current;
@@ -33,6 +35,12 @@ export class FakeOperations implements Operations {
   get query(): EventQuery | undefined {
     return this.searchable ? this.#query : undefined;
   }
+
+  readonly #levels = new LogLevels({ level: 'info', format: 'json' });
+  readonly loggers: Operations['loggers'] = {
+    all: async () => this.#levels.all(),
+    set: async (logger, level) => this.#levels.set(logger, level, 0),
+  };
 
   async *tail(topic: string, from: TailStart, signal: AbortSignal): AsyncIterable<TailedRecord> {
     if (topic === 'missing') throw errors.TOPIC_UNKNOWN('There is no topic "missing".');

@@ -30,8 +30,12 @@ export interface ShownConnector {
   readonly isFromFile: boolean;
 }
 
+/** Whether this worker knows the connectors; Kafka Connect's words. */
+export type Health = 'healthy' | 'starting' | 'unhealthy';
+
 /** What the REST API shows and changes. Every change is known to this worker when the call settles. */
 export interface Connectors {
+  health(): Promise<Health>;
   all(): Promise<ReadonlyMap<string, ShownConnector>>;
   check(config: FlatConfig): Promise<Mapping>;
   validate(connectorClass: ConnectorClass, config: FlatConfig): Promise<Validation>;

@@ -68,7 +68,8 @@ export function readFlag(query: unknown, name: string): boolean {
   throw invalid(`${name} must be true or false.`);
 }
 
-function asObject(value: unknown): Readonly<Record<string, unknown>> {
+/** A body as an object; anything else is refused. */
+export function asObject(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw invalid('The body must be a JSON object.');
 }

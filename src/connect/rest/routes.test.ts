@@ -4,6 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import fastify from 'fastify';
 import { defineErrors } from '../../support/errors.ts';
+import { LogLevels } from '../../support/log-levels.ts';
 import { silentLogger } from '../../support/logger.ts';
 import type { ConnectorClass } from '../config/connect-keys.ts';
 import type { FlatConfig } from '../config/mapping.ts';
@@ -13,6 +14,7 @@ import { validateConfig } from '../config/validation.ts';
 import type { RestartCommand, TargetState } from '../store/connector-store.ts';
 import { connectorStoreErrors } from '../store/connector-store.ts';
 import type { Connectors, ShownConnector } from './connectors.ts';
+import type { Loggers } from './loggers.ts';
 import { connectRoutes } from './routes.ts';
 
 const SECRET = 'not-to-be-shown';
@@ -29,6 +31,9 @@ class FakeConnectors implements Connectors {
   readonly shown = new Map<string, ShownConnector>();
   readonly asked: string[] = [];
 
+  async health() {
+    return 'healthy' as const;
+  }
   async all() {
     return this.shown;
   }
@@ -77,7 +82,13 @@ function setUp(t: TestContext, onRequest: () => void = () => {}) {
   const logger = { ...silentLogger, info: note, warn: note };
   const server = fastify({ logger: false });
   server.addHook('onRequest', async () => onRequest());
-  server.register(connectRoutes, { connectors, version: '1.2.3', logger });
+  const levels = new LogLevels({ level: 'info', format: 'json' });
+  levels.optionsFor('connectors.f');
+  const loggers: Loggers = {
+    all: async () => levels.all(),
+    set: async (name, level) => levels.set(name, level, 7),
+  };
+  server.register(connectRoutes, { connectors, loggers, version: '1.2.3', logger });
   t.after(() => server.close());
   const ask = async (method: Method, url: string, body?: unknown) => {
     const headers = { 'content-type': 'application/json' };
@@ -354,4 +365,32 @@ test('a task is restarted by its number', async (t) => {
     assert.equal((await ask('POST', `/connectors/f/tasks/${task}/restart`)).status, 404, task);
   }
   assert.deepEqual(connectors.asked, ['f restart true false']);
+});
+
+test('the levels of loggers are read and set', async (t) => {
+  const { ask, lines } = setUp(t);
+  const info = { level: 'INFO', last_modified: null };
+  assert.deepEqual((await ask('GET', '/admin/loggers')).body, { 'connectors.f': info, root: info });
+  assert.deepEqual((await ask('GET', '/admin/loggers/root')).body, info);
+  const set = await ask('PUT', '/admin/loggers/connectors.f?scope=worker', { level: 'debug' });
+  assert.deepEqual([set.status, set.body], [200, ['connectors.f']]);
+  assert.deepEqual((await ask('GET', '/admin/loggers/connectors.f')).body, { level: 'DEBUG', last_modified: 7 });
+  assert.deepEqual((await ask('GET', '/admin/loggers/root')).body, info);
+  assert.deepEqual(lines, ['the level of a logger was changed {"logger":"connectors.f","level":"DEBUG"}']);
+  const refused: [string, unknown, number][] = [
+    ['/admin/loggers/root', {}, 400],
+    ['/admin/loggers/root', { level: 5 }, 400],
+    ['/admin/loggers/root', [], 400],
+    ['/admin/loggers/root', { level: 'LOUD' }, 404],
+    ['/admin/loggers/root', { level: 'constructor' }, 404],
+    ['/admin/loggers/root?scope=cluster', { level: 'INFO' }, 400],
+    ['/admin/loggers/nobody', { level: 'INFO' }, 404],
+    ['/admin/loggers/__proto__', { level: 'INFO' }, 404],
+  ];
+  for (const [path, body, status] of refused) {
+    const { body: answer, ...got } = await ask('PUT', path, body);
+    assert.deepEqual([got.status, answer.error_code], [status, status], `${path} ${JSON.stringify(body)}`);
+  }
+  assert.equal((await ask('GET', '/admin/loggers/__proto__')).status, 404);
+  assert.equal(lines.length, 1);
 });

@@ -7,11 +7,14 @@ import type { TargetState } from '../store/connector-store.ts';
 import { connectorStoreErrors } from '../store/connector-store.ts';
 import type { Connectors, ShownConnector, Standing } from './connectors.ts';
 import { connectErrors, toConnectError } from './errors.ts';
+import type { Loggers } from './loggers.ts';
+import { loggerRoutes } from './loggers.ts';
 import { offsetRoutes } from './offsets.ts';
 import { patched, readConfig, readCreate, readFlag, readPatch, withName } from './requests.ts';
 
 export interface ConnectRoutes {
   readonly connectors: Connectors;
+  readonly loggers: Loggers;
   /** Of this program. */
   readonly version: string;
   /** Takes a line for each change, and what failed. */
@@ -34,7 +37,7 @@ interface Plugin {
  */
 export async function connectRoutes(server: FastifyInstance, routes: ConnectRoutes): Promise<void> {
   const { connectors, logger } = routes;
-  setUp(server, logger);
+  setUp(server, routes);
 
   const find = async (name: string): Promise<ShownConnector> => {
     const found = (await connectors.all()).get(name);
@@ -178,9 +181,9 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
 /** The same paths in a process that does not load. */
 export async function connectElsewhere(
   server: FastifyInstance,
-  { logger }: Pick<ConnectRoutes, 'logger'>,
+  routes: Pick<ConnectRoutes, 'logger' | 'loggers'>,
 ): Promise<void> {
-  setUp(server, logger);
+  setUp(server, routes);
   for (const path of ['/connectors', '/connectors/*', '/connector-plugins', '/connector-plugins/*']) {
     server.all(path, async () => {
       throw connectErrors.CONNECT_NOT_SERVED('This process does not load, and so has no connectors.');
@@ -194,7 +197,8 @@ const TARGETS: readonly (readonly [action: string, target: TargetState, status: 
   ['stop', 'STOPPED', 204],
 ];
 
-function setUp(server: FastifyInstance, logger: Logger): void {
+/** What holds in every process. */
+function setUp(server: FastifyInstance, { logger, loggers }: Pick<ConnectRoutes, 'logger' | 'loggers'>): void {
   // Kafka Connect's API is described by Kafka Connect.
   server.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, hide: true } as NonNullable<typeof route.schema>;
@@ -212,11 +216,14 @@ function setUp(server: FastifyInstance, logger: Logger): void {
     const answer = toConnectError(error);
     if (answer.error_code >= 500) {
       const { method, routeOptions } = request;
-      logger.warn({ err: error, method, route: routeOptions.url }, 'a request about connectors failed');
+      // That the log is away is told once by whoever follows it, and not by each request.
+      const level = answer.error_code === 503 ? 'debug' : 'warn';
+      logger[level]({ err: error, method, route: routeOptions.url }, 'a request about connectors failed');
     }
     if (answer.error_code === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
     return reply.code(answer.error_code).type('application/json').send(JSON.stringify(answer));
   });
+  loggerRoutes(server, loggers, (change) => logger.info(change, 'the level of a logger was changed'));
 }
 
 function classOf(plugin: string) {

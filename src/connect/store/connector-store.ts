@@ -35,6 +35,8 @@ export interface NewConnector {
  * connector that there is not throws CONNECTOR_NOT_STORED.
  */
 export interface ConnectorStore {
+  /** Whether the last try to look for changes failed. */
+  readonly isBehind: boolean;
   /** As known by now, by name. */
   all(): ReadonlyMap<string, StoredConnector>;
   /** Of several that are made under one name at once, exactly one is; the others throw CONNECTOR_EXISTS. */

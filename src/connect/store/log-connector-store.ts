@@ -58,6 +58,7 @@ class LogConnectorStore implements ConnectorStore {
   readonly #watchers = new Set<() => void>();
   readonly #closed = new AbortController();
   #nextOffset = 0;
+  #isBehind = false;
   /** One read, and one change, at a time. */
   #reading: Promise<void> = Promise.resolve();
   #changing: Promise<unknown> = Promise.resolve();
@@ -74,6 +75,10 @@ class LogConnectorStore implements ConnectorStore {
     this.#nextOffset = offsets?.startOffset ?? 0;
     await this.#read();
     this.#following = this.#follow();
+  }
+
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   all(): ReadonlyMap<string, StoredConnector> {
@@ -198,18 +203,17 @@ class LogConnectorStore implements ConnectorStore {
 
   async #follow(): Promise<void> {
     const { clock, logger } = this.#options;
-    let failed = false;
     while (!this.#closed.signal.aborted) {
       await clock.sleep(READ_EVERY_MS, this.#closed.signal);
       if (this.#closed.signal.aborted) return;
       try {
         await this.#read();
-        failed = false;
+        this.#isBehind = false;
       } catch (error) {
         // Once for an outage: the next reads make up for it.
-        if (!failed)
+        if (!this.#isBehind)
           logger.warn({ error: messageOf(error) }, 'changes of connectors are not known until the log is back');
-        failed = true;
+        this.#isBehind = true;
       }
     }
   }

@@ -1,20 +1,28 @@
 import type { FastifyReply } from 'fastify';
+import type { Health } from '../../connect/rest/connectors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Questions } from '../questions.ts';
 import type { Server } from '../schemas.ts';
-import { errors, healthReply, statusReply, tailParams, tailQuery, text } from '../schemas.ts';
+import { errorReply, errors, healthReply, statusReply, tailParams, tailQuery, text } from '../schemas.ts';
 import type { Operations, TailStart } from '../sources.ts';
 import type { StatusStream } from '../status-stream.ts';
 import type { TailStreams } from '../tail-stream.ts';
 import { parseTime } from '../times.ts';
 
 export interface LiveRoutes {
-  readonly operations: Pick<Operations, 'instance' | 'status' | 'tail'>;
+  readonly operations: Pick<Operations, 'instance' | 'status' | 'tail' | 'connect'>;
   readonly questions: Questions;
   readonly statusStream: StatusStream;
   readonly tails: TailStreams;
   readonly metrics: Metrics;
 }
+
+/** How a state of health is told, with the status codes of Kafka Connect (KIP-1017). */
+const HEALTH = {
+  healthy: { code: 200, message: 'This process is ready.' },
+  starting: { code: 503, message: 'This process has not read yet which connectors there are.' },
+  unhealthy: { code: 500, message: 'This process does not hear of changes of connectors; its log lines say why.' },
+} as const satisfies Record<Health, object>;
 
 /** What the program is doing now. */
 export function registerLiveRoutes(server: Server, routes: LiveRoutes): void {
@@ -23,8 +31,21 @@ export function registerLiveRoutes(server: Server, routes: LiveRoutes): void {
 
   server.get(
     '/health',
-    { schema: { tags, summary: 'Whether the operations server is up', response: { 200: healthReply, ...errors } } },
-    async () => ({ status: 'up', instance: operations.instance }) as const,
+    {
+      schema: {
+        tags,
+        summary: 'Whether this process is ready: knows its connectors, if it loads',
+        response: { 200: healthReply, 500: healthReply, 503: healthReply, '4xx': errorReply },
+      },
+    },
+    async (_request, reply) => {
+      const { connect, instance } = operations;
+      const status = connect
+        ? await questions.ask(() => connect.connectors.health()).catch((): Health => 'unhealthy')
+        : 'healthy';
+      const { code, message } = HEALTH[status];
+      return reply.code(code).send({ status, message, instance });
+    },
   );
 
   server.get(
