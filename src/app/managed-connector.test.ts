@@ -79,6 +79,18 @@ const connector = (target: TargetState = 'STARTED', text = 'a', id = '1', restar
   ...(restart === undefined ? {} : { restart: { includeTasks: true, onlyFailed: false, number: restart } }),
 });
 
+test('a change is being taken up until what runs is what is stored', async () => {
+  const { managed } = setUp(connector());
+  assert.equal(managed.isChanging, true);
+  await managed.settled();
+  assert.equal(managed.isChanging, false);
+  managed.follow(connector('PAUSED'));
+  assert.equal(managed.isChanging, true);
+  await managed.settled();
+  assert.equal(managed.isChanging, false);
+  await managed.stop();
+});
+
 test('whatever is stored one after another, what is stored last is what runs, in one thread', async () => {
   const target = fc.constantFrom<TargetState>('STARTED', 'PAUSED', 'STOPPED');
   const stored = fc.record({ target, text: fc.constantFrom('a', 'b'), id: fc.constantFrom('1', '2'), at: fc.nat(3) });
@@ -98,6 +110,7 @@ test('whatever is stored one after another, what is stored last is what runs, in
         }
       }
       await managed.settled();
+      assert.equal(managed.isChanging, false);
       const runs = last && last.target !== 'STOPPED' && told.takesPart ? last : undefined;
       assert.deepEqual(
         running().map(({ text, state }) => [text, state]),

@@ -40,6 +40,7 @@ export class ManagedConnector {
   /** The last reason that was logged: the same one again is no news. */
   #told = '';
   #steps: Promise<void> = Promise.resolve();
+  #stepsLeft = 0;
 
   constructor(stored: StoredConnector, options: ManagedConnectorOptions) {
     this.name = stored.name;
@@ -60,6 +61,11 @@ export class ManagedConnector {
   get kind(): string {
     const name = this.#wanted?.config['connector.class'];
     return isConnectorClass(name) ? CONNECTOR_CLASSES[name] : '';
+  }
+
+  /** Whether a change of it is being taken up. */
+  get isChanging(): boolean {
+    return this.#stepsLeft > 0;
   }
 
   /** None as long as there is no thread. */
@@ -122,13 +128,15 @@ export class ManagedConnector {
   }
 
   #step(work: () => Promise<void>): void {
+    this.#stepsLeft++;
     this.#steps = this.#steps.then(async () => {
-      if (this.#ended.signal.aborted) return;
       try {
-        await work();
+        if (!this.#ended.signal.aborted) await work();
       } catch (error) {
         // A thread that died at a command is started again as it should be by now.
         this.#options.logger.warn({ connector: this.name, error: messageOf(error) }, 'a connector did not follow');
+      } finally {
+        this.#stepsLeft--;
       }
     });
   }

@@ -216,6 +216,7 @@ class Program {
         connectorNames: async () => this.#supervisor?.connectors.map(({ name }) => name) ?? Object.keys(connectors),
         loggers: async () => this.#levels.all(),
         setLogLevel: async (name, level) => this.#levels.set(name, level, systemClock.now()),
+        setLogLevelEverywhere: async (logger, level) => this.#supervised().setLevelEverywhere({ logger, level }),
         connect: async (method, args) => callOf(this.#supervised(), method, args),
       },
       logger: this.#logger,

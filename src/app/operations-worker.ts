@@ -65,6 +65,7 @@ export type OperationsCalls = {
   connectorNames(): Promise<readonly string[]>;
   loggers(): Promise<Record<string, LoggerStanding>>;
   setLogLevel(logger: string, level: Threshold): Promise<readonly string[]>;
+  setLogLevelEverywhere(logger: string, level: Threshold): Promise<void>;
   connect<K extends keyof Connectors>(method: K, args: Parameters<Connectors[K]>): Promise<unknown>;
 };
 
@@ -123,6 +124,7 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
       loggers: {
         all: () => channel.call('loggers', []),
         set: (logger, level) => channel.call('setLogLevel', [logger, level]),
+        setEverywhere: (logger, level) => channel.call('setLogLevelEverywhere', [logger, level]),
       },
       connect: data.connects ? { connectors: connectorsOver(channel), version: VERSION } : undefined,
     },
@@ -146,6 +148,8 @@ function connectorsOver(channel: Channel<OperationsCalls>): Connectors {
     restart: ask('restart'),
     remove: ask('remove'),
     offsets: ask('offsets'),
+    topics: ask('topics'),
+    resetTopics: ask('resetTopics'),
     alterOffsets: ask('alterOffsets'),
     logId: ask('logId'),
   };

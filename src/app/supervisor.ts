@@ -5,7 +5,13 @@ import type { FlatConfig, Mapping } from '../connect/config/mapping.ts';
 import type { Validation } from '../connect/config/validation.ts';
 import { validateConfig } from '../connect/config/validation.ts';
 import type { Connectors, Health, ShownConnector, Standing } from '../connect/rest/connectors.ts';
-import type { ConnectorStore, RestartCommand, StoredConnector, TargetState } from '../connect/store/connector-store.ts';
+import type {
+  ConnectorStore,
+  LevelSetting,
+  RestartCommand,
+  StoredConnector,
+  TargetState,
+} from '../connect/store/connector-store.ts';
 import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
 import { takingPart } from '../connect/store/taking-part.ts';
@@ -17,17 +23,18 @@ import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
 import { systemClock } from '../support/clock.ts';
-import { messageOf } from '../support/errors.ts';
+import { defineErrors, messageOf } from '../support/errors.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import { ConnectorMaker } from './connector-maker.ts';
+import { activeTopics, positionsOf, reachedByTopic } from './connector-positions.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { Standings } from './standings.ts';
-import { about, standingAlone, taskOf } from './standings.ts';
+import { keepsPosition, standingAlone, taskOf } from './standings.ts';
 import type { WatchedConnector } from './status-source.ts';
 
 const RETRY = { initialMs: 500, maxMs: 10_000 };
@@ -37,6 +44,10 @@ const STOP_MS = 5_000;
 const REFRESH_MS = 10_000;
 /** A connector of the file is shown by these keys alone; the rest stands there. */
 const CLASS_OF = Object.fromEntries(Object.entries(CONNECTOR_CLASSES).map(([name, kind]) => [kind, name]));
+
+export const supervisorErrors = defineErrors({
+  CONNECTOR_CHANGING: { decision: 'refuse', help: 'Ask again in a moment.' },
+});
 
 export interface SupervisorOptions {
   readonly configuration: Configuration;
@@ -112,15 +123,17 @@ export class Supervisor implements Connectors {
     const workerId = this.#options.workerId();
     const declared = this.#options.declared.map(async (host): Promise<ShownConnector> => {
       const { name, kind } = host;
-      const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics: about(host).topics.join(',') };
+      const topics = host.topics.filter((topic) => topic !== replayTopic(name)).join(',');
+      const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics };
       const standing = standingAlone(taskOf(await host.snapshot()), workerId);
-      return { name, config, isFromFile: true, ...about(host), ...standing };
+      return { name, config, isFromFile: true, keepsPosition: keepsPosition(host), ...standing };
     });
     const stored = [...store.all().values()].map(async (connector): Promise<ShownConnector[]> => {
       const { name, config } = connector;
       const managed = this.#managed.get(name);
       if (!managed) return [];
-      return [{ name, config, isFromFile: false, ...about(managed), ...(await this.#standings(connector, managed)) }];
+      const standing = await this.#standings(connector, managed);
+      return [{ name, config, isFromFile: false, keepsPosition: keepsPosition(managed), ...standing }];
     });
     const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
     return new Map(all.map((one) => [one.name, one]));
@@ -147,6 +160,9 @@ export class Supervisor implements Connectors {
   }
 
   async restart(name: string, command: RestartCommand): Promise<void> {
+    if (this.#managed.get(name)?.isChanging) {
+      throw supervisorErrors.CONNECTOR_CHANGING(`A change of ${name} is being taken up.`);
+    }
     await this.#opened().restart(name, command);
   }
 
@@ -156,9 +172,21 @@ export class Supervisor implements Connectors {
     await managed?.settled();
   }
 
-  async offsets(name: string): Promise<readonly Position[]> {
-    const positions = await this.#options.log.admin.committed(groupOf(name));
-    return positions.filter(({ topic }) => topic !== replayTopic(name));
+  /** Sets a logger of all workers. */
+  async setLevelEverywhere(setting: LevelSetting): Promise<void> {
+    await this.#opened().setLevel(setting);
+  }
+
+  offsets(name: string): Promise<readonly Position[]> {
+    return positionsOf(this.#options.log.admin, name);
+  }
+
+  async topics(name: string): Promise<readonly string[]> {
+    return activeTopics(await this.offsets(name), this.#store?.all().get(name)?.topicsReset ?? {});
+  }
+
+  async resetTopics(name: string): Promise<void> {
+    await this.#opened().resetTopics(name, reachedByTopic(await this.offsets(name)));
   }
 
   async alterOffsets(name: string, changes: Parameters<Admin['alterPositions']>[1]): Promise<void> {
@@ -196,6 +224,9 @@ export class Supervisor implements Connectors {
       }
     }
     this.#store?.watch(() => this.#follow());
+    this.#store?.watchLevels(({ logger: name, level }) => {
+      if (this.#options.levels.has(name)) this.#options.levels.set(name, level, systemClock.now());
+    });
     this.#follow();
   }
 

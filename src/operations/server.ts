@@ -130,7 +130,8 @@ function createServer(access: Access, logger: Logger): Server {
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: RECEIVE_MS,
     http: { maxHeaderSize: HEADER_BYTES, headersTimeout: RECEIVE_MS, connectionsCheckingInterval: LOOK_MS },
-    routerOptions: { maxParamLength: 512 },
+    // As Kafka Connect does, whose clients may end a path so.
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
     // Unknown parameters are faults: a misspelled filter must not silently find everything.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
     clientErrorHandler: refuseConnection,

@@ -32,6 +32,7 @@ test('a level holds for a logger and those below it, wherever they are by now', 
   assert.deepEqual(levels.all()['connectors.files'], { level: 'ERROR', lastModified: 7 });
   assert.deepEqual(levels.set('root', 'OFF', 8), [...names, 'root'].sort());
   assert.ok(now().every((threshold) => (threshold ?? 0) > WEIGHT_OF.error));
+  assert.deepEqual(levels.set('root', 'OFF', 9), []);
   assert.throws(() => levels.set('nobody', 'INFO', 9), { code: 'LOGGER_UNKNOWN' });
   levels.forget('operations');
   assert.ok(!Object.hasOwn(levels.all(), 'operations'));

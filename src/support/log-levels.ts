@@ -61,23 +61,26 @@ export class LogLevels {
     return { level: this.#configured, format: this.#format, threshold: cell.shared };
   }
 
+  has(name: string): boolean {
+    return this.#cells.has(name);
+  }
+
   all(): Record<string, LoggerStanding> {
     const sorted = [...this.#cells].sort(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(sorted.map(([name, { shared: _, ...standing }]) => [name, standing]));
   }
 
-  /** Sets a logger and those below it; returns their names. Throws LOGGER_UNKNOWN. */
+  /** Sets a logger and those below it; returns the names of those that had another level. Throws LOGGER_UNKNOWN. */
   set(name: string, level: Threshold, at: number): string[] {
     if (!this.#cells.has(name)) {
       throw logLevelErrors.LOGGER_UNKNOWN(`Logger ${JSON.stringify(name.slice(0, 100))} not found`);
     }
-    const set = [...this.#cells.keys()].filter((one) => isBelow(one, name)).sort();
-    for (const one of set) {
-      const { shared } = this.#cells.get(one) as Cell;
+    const set = [...this.#cells].filter(([one, cell]) => isBelow(one, name) && cell.level !== level);
+    for (const [one, { shared }] of set) {
       write(shared, level);
       this.#cells.set(one, { shared, level, lastModified: at });
     }
-    return set;
+    return set.map(([one]) => one).sort();
   }
 
   /** Of something that is there no more. */

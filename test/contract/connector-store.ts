@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ConnectorStore } from '../../src/connect/store/connector-store.ts';
+import type { ConnectorStore, LevelSetting } from '../../src/connect/store/connector-store.ts';
 import { MOST_CONNECTORS } from '../../src/connect/store/connector-store.ts';
 import { openConnectorStore } from '../../src/connect/store/log-connector-store.ts';
 import type { Log } from '../../src/log/log.ts';
@@ -89,6 +89,31 @@ export function connectorStoreContract(what: string, setUp: () => Promise<Settin
     assert.equal(reopened.all().get('kept')?.target, 'STOPPED');
     assert.deepEqual(reopened.all().get('kept')?.config, { topics: 'é\u2028${env:A}' });
     assert.deepEqual(reopened.all().get('gone'), again);
+  });
+
+  storeTest('a level for all is told to those that are there, once', async (one, other, { reopen, lines }) => {
+    const told: LevelSetting[][] = [[], []];
+    for (const [at, store] of [one, other].entries()) store.watchLevels((setting) => void told[at]?.push(setting));
+    const setting = { logger: 'connectors.a', level: 'DEBUG' } as const;
+    await one.setLevel(setting);
+    await until('both were told', () => told.every((settings) => settings.length > 0));
+    const late: LevelSetting[] = [];
+    const reopened = await reopen();
+    reopened.watchLevels((heard) => void late.push(heard));
+    await reopened.setLevel({ ...setting, level: 'INFO' });
+    await until('the next one came', () => told.every((settings) => settings.length > 1));
+    for (const settings of told) assert.deepEqual(settings, [setting, { ...setting, level: 'INFO' }]);
+    assert.deepEqual(late, [{ ...setting, level: 'INFO' }]);
+    assert.deepEqual(lines, []);
+  });
+
+  storeTest('topics are reset where they have come to', async (one, other) => {
+    await one.create({ name: 'c', config: {}, target: 'STARTED' });
+    await one.resetTopics('c', { a: 5 });
+    await until('it is known', () => other.all().get('c')?.topicsReset?.['a'] === 5);
+    await other.remove('c');
+    const anew = await other.create({ name: 'c', config: {}, target: 'STARTED' });
+    assert.equal(anew.topicsReset, undefined);
   });
 
   storeTest('what there is not can not be changed', async (one) => {

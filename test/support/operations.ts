@@ -39,6 +39,7 @@ export class FakeOperations implements Operations {
   readonly #levels = new LogLevels({ level: 'info', format: 'json' });
   readonly loggers: Operations['loggers'] = {
     all: async () => this.#levels.all(),
+    setEverywhere: async () => {},
     set: async (logger, level) => this.#levels.set(logger, level, 0),
   };
 

@@ -42,7 +42,7 @@ test('a good configuration has no errors, and all of its keys and the defaults o
       width: 'NONE',
       display_name: 'roll.bytes',
       dependents: [],
-      order: entry(FILES, 'roll.bytes').definition!.order,
+      order_in_group: entry(FILES, 'roll.bytes').definition!.order_in_group,
     },
     value: { name: 'roll.bytes', value: '128MiB', recommended_values: [], errors: [], visible: true },
   });
@@ -91,7 +91,7 @@ test('every class describes each key once, with its docs and its place', () => {
     for (const key of keys) assert.ok(key.documentation.length > 5, key.name);
     for (const [group, members] of Map.groupBy(keys, (key) => key.group)) {
       assert.deepEqual(
-        members.map(({ order }) => order),
+        members.map((member) => member.order_in_group),
         members.map((_, at) => at + 1),
         group,
       );

@@ -25,7 +25,7 @@ export interface KeyInfo {
   readonly display_name: string;
   readonly dependents: readonly string[];
   /** Place in the group, from 1. */
-  readonly order: number;
+  readonly order_in_group: number;
 }
 
 /** What was given for a key (ConfigValueInfo). */
@@ -95,7 +95,8 @@ export function validateConfig(
       value: {
         name: info.name,
         value: Object.hasOwn(flat, info.name) ? shown(info.name, hide) : info.default_value,
-        recommended_values: words,
+        // Of classes there is a list of its own, GET /connector-plugins.
+        recommended_values: info.name === 'connector.class' ? [] : words,
         errors: errorsOf(info.name),
         visible: true,
       },
@@ -129,7 +130,7 @@ function inOrder(keys: readonly DescribedKey[]): DescribedKey[] {
   return keys.map((key) => {
     const order = (counts.get(key.info.group) ?? 0) + 1;
     counts.set(key.info.group, order);
-    return { ...key, info: { ...key.info, order } };
+    return { ...key, info: { ...key.info, order_in_group: order } };
   });
 }
 
@@ -143,7 +144,7 @@ function describeNamed(kind: SinkKind, name: string, order: number): DescribedKe
   const field = findField(sinkDefinition(kind), name);
   if (!field) return undefined;
   const key = describeField({ name, definition: field.definition, required: false }, groupOf(kind));
-  return { ...key, info: { ...key.info, order } };
+  return { ...key, info: { ...key.info, order_in_group: order } };
 }
 
 function describeOwn(key: ConnectKey): DescribedKey {
@@ -198,7 +199,7 @@ function aboutKey(
     width: 'NONE',
     display_name: name,
     dependents: [],
-    order: 0,
+    order_in_group: 0,
   };
 }
 

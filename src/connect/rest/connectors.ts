@@ -22,8 +22,6 @@ export interface ShownConnector {
   readonly connector: Standing;
   /** By their numbers, from 0. */
   readonly tasks: readonly Standing[];
-  /** Those that it loads by now. */
-  readonly topics: readonly string[];
   /** Whether its store has a position of its own, which rules. */
   readonly keepsPosition: boolean;
   /** Whether it stands in the configuration file, which alone changes it. */
@@ -48,6 +46,9 @@ export interface Connectors {
   remove(name: string): Promise<void>;
   /** How far the connector is. */
   offsets(name: string): Promise<readonly Position[]>;
+  /** Those that it has loaded records of, since they were last reset. */
+  topics(name: string): Promise<readonly string[]>;
+  resetTopics(name: string): Promise<void>;
   /** Without an offset: forgets it. Throws GROUP_HAS_MEMBERS while the connector runs anywhere. */
   alterOffsets(name: string, changes: readonly (TopicPartition & { readonly offset?: number })[]): Promise<void>;
   /** The name of the log: Kafka's cluster id. */

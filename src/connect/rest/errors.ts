@@ -8,8 +8,8 @@ export const connectErrors = defineErrors({
     help: 'Mend the listed keys; PUT /connector-plugins/{plugin}/config/validate lists them key by key.',
   },
   CONNECT_REQUEST_INVALID: { decision: 'refuse', help: 'See docs/connect.md.' },
-  CONNECT_FORBIDDEN: { decision: 'refuse', help: 'See docs/connect.md for what is not there.' },
   CONNECT_NOT_FOUND: { decision: 'refuse', help: 'See GET /connectors and GET /connector-plugins.' },
+  CONNECT_METHOD_UNKNOWN: { decision: 'refuse', help: 'See docs/connect.md for the calls that there are.' },
   CONNECT_NOT_SERVED: { decision: 'refuse', help: 'Ask a process that loads: "millrace up" or "millrace load".' },
   CONNECTOR_OF_THE_FILE: { decision: 'refuse', help: 'Change it in the configuration file, and start Millrace again.' },
 });
@@ -21,8 +21,8 @@ export interface ConnectError {
 }
 
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
-  CONNECT_FORBIDDEN: 403,
   CONNECT_NOT_FOUND: 404,
+  CONNECT_METHOD_UNKNOWN: 405,
   CONNECT_NOT_SERVED: 404,
   LOGGER_UNKNOWN: 404,
   CONNECTOR_NOT_STORED: 404,
@@ -30,6 +30,7 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   CONNECTORS_TOO_MANY: 409,
   // Of another worker, which has not let go yet.
   GROUP_HAS_MEMBERS: 409,
+  CONNECTOR_CHANGING: 409,
   CONNECTOR_OF_THE_FILE: 409,
   // Of the server that the routes stand in.
   TOKEN_REQUIRED: 401,

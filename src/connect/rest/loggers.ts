@@ -1,14 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import type { LoggerStanding, Threshold } from '../../support/log-levels.ts';
 import { isThreshold } from '../../support/log-levels.ts';
+import { isLoggerName } from '../store/level-record.ts';
 import { connectErrors } from './errors.ts';
 import { asObject } from './requests.ts';
 
 /** The loggers of this process. */
 export interface Loggers {
   all(): Promise<Readonly<Record<string, LoggerStanding>>>;
-  /** Sets a logger and those below it; resolves to their names. Throws LOGGER_UNKNOWN. */
+  /** Sets a logger and those below it; resolves to the names of those that had another level. Throws LOGGER_UNKNOWN. */
   set(name: string, level: Threshold): Promise<readonly string[]>;
+  /** Tells all workers to do so, each where it has such a logger. */
+  setEverywhere(name: string, level: Threshold): Promise<void>;
 }
 
 interface OneLogger {
@@ -24,25 +27,35 @@ export function loggerRoutes(server: FastifyInstance, loggers: Loggers, audit: (
   server.get<OneLogger>('/admin/loggers/:logger', async ({ params: { logger } }) => {
     const all = new Map(Object.entries(await loggers.all()));
     const standing = all.get(logger);
-    if (!standing) throw connectErrors.CONNECT_NOT_FOUND(`Logger ${logger} not found.`);
+    if (!standing) throw unknown(logger);
     return shown(standing);
   });
 
-  server.put<OneLogger>('/admin/loggers/:logger', async ({ params: { logger }, query, body }) => {
+  server.put<OneLogger>('/admin/loggers/:logger', async ({ params: { logger }, query, body }, reply) => {
     const { level } = asObject(body);
     if (typeof level !== 'string') {
       throw connectErrors.CONNECT_REQUEST_INVALID("Desired 'level' parameter was not specified in request.");
     }
     const { scope = 'worker' } = query as { scope?: string };
-    if (scope !== 'worker') {
-      throw connectErrors.CONNECT_REQUEST_INVALID('Levels are set worker by worker; scope can only be worker.');
+    if (scope !== 'worker' && scope !== 'cluster') {
+      throw connectErrors.CONNECT_REQUEST_INVALID('scope must be worker or cluster.');
     }
     const threshold = level.toUpperCase();
     if (!isThreshold(threshold)) throw connectErrors.CONNECT_NOT_FOUND(`Invalid log level '${level.slice(0, 100)}'.`);
+    if (scope === 'cluster') {
+      if (!isLoggerName(logger)) throw unknown(logger);
+      await loggers.setEverywhere(logger, threshold);
+      audit({ logger, to: threshold, scope });
+      return reply.code(204).send();
+    }
     const set = await loggers.set(logger, threshold);
-    audit({ logger, level: threshold });
+    audit({ logger, to: threshold, scope });
     return set;
   });
+}
+
+function unknown(logger: string): Error {
+  return connectErrors.CONNECT_NOT_FOUND(`Logger ${logger} not found.`);
 }
 
 function shown({

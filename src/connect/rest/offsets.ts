@@ -36,13 +36,16 @@ export function offsetRoutes(server: FastifyInstance, { connectors, find, findTo
     return found;
   };
 
-  server.get<Named>('/connectors/:name/topics', async ({ params: { name } }) => ({
-    [name]: { topics: (await find(name)).topics },
-  }));
-
-  server.put<Named>('/connectors/:name/topics/reset', async ({ params: { name } }) => {
+  server.get<Named>('/connectors/:name/topics', async ({ params: { name } }) => {
     await find(name);
-    throw connectErrors.CONNECT_FORBIDDEN('Topic tracking reset is disabled.');
+    return { [name]: { topics: await connectors.topics(name) } };
+  });
+
+  server.put<Named>('/connectors/:name/topics/reset', async ({ params: { name } }, reply) => {
+    await findToChange(name);
+    await connectors.resetTopics(name);
+    audit(name, 'reset topics');
+    return reply.code(202).send();
   });
 
   server.get<Named>('/connectors/:name/offsets', async ({ params: { name } }) => {

@@ -21,7 +21,8 @@ const SECRET = 'not-to-be-shown';
 const sources = processReferences({ environment: { PASSWORD: SECRET } });
 const CONFIG = { 'connector.class': 'FilesSink', topics: 'web-events' };
 const STATES = { STARTED: 'RUNNING', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
-const { TOKEN_REQUIRED, LOG_UNAVAILABLE } = defineErrors({
+const { TOKEN_REQUIRED, LOG_UNAVAILABLE, CONNECTOR_CHANGING } = defineErrors({
+  CONNECTOR_CHANGING: { decision: 'refuse', help: '' },
   TOKEN_REQUIRED: { decision: 'refuse', help: '' },
   LOG_UNAVAILABLE: { decision: 'retry', help: '' },
 });
@@ -47,7 +48,7 @@ class FakeConnectors implements Connectors {
     if (this.shown.has(name)) throw connectorStoreErrors.CONNECTOR_EXISTS('twice');
     const standing = { state: STATES[target], workerId: '127.0.0.1:8083' };
     const tasks = target === 'STOPPED' ? [] : [standing];
-    const more = { topics: ['web-events'], keepsPosition: config['connector.class'] !== 'SearchSink' };
+    const more = { keepsPosition: config['connector.class'] !== 'SearchSink' };
     this.shown.set(name, { name, config, connector: standing, tasks, isFromFile: false, ...more });
   }
   async configure(name: string, config: FlatConfig) {
@@ -64,6 +65,12 @@ class FakeConnectors implements Connectors {
   }
   async offsets() {
     return [{ topic: 'web-events', partition: 1, offset: 7 }];
+  }
+  async topics() {
+    return ['web-events'];
+  }
+  async resetTopics(name: string) {
+    this.asked.push(`${name} topics reset`);
   }
   async alterOffsets(name: string, changes: readonly object[]) {
     this.asked.push(`${name} ${JSON.stringify(changes)}`);
@@ -87,6 +94,7 @@ function setUp(t: TestContext, onRequest: () => void = () => {}) {
   const loggers: Loggers = {
     all: async () => levels.all(),
     set: async (name, level) => levels.set(name, level, 7),
+    setEverywhere: async (name, level) => void connectors.asked.push(`everywhere ${name} ${level}`),
   };
   server.register(connectRoutes, { connectors, loggers, version: '1.2.3', logger });
   t.after(() => server.close());
@@ -113,14 +121,14 @@ test('a connector is made, read, listed and deleted', async (t) => {
     tasks: [{ connector: 'f', task: 0 }],
     type: 'sink',
   };
-  assert.deepEqual(await create('f'), { status: 201, location: '/connectors/f', body: info });
+  assert.deepEqual(await create('f'), { status: 201, location: '/connectors/f', body: { ...info, tasks: [] } });
   assert.deepEqual((await ask('GET', '/connectors')).body, ['f']);
   assert.deepEqual((await ask('GET', '/connectors/f')).body, info);
   assert.deepEqual((await ask('GET', '/connectors/f/config')).body, info.config);
   const status = {
     name: 'f',
-    connector: { state: 'RUNNING', worker_id: '127.0.0.1:8083' },
-    tasks: [{ id: 0, state: 'RUNNING', worker_id: '127.0.0.1:8083' }],
+    connector: { state: 'RUNNING', worker_id: '127.0.0.1:8083', version: '1.2.3' },
+    tasks: [{ id: 0, state: 'RUNNING', worker_id: '127.0.0.1:8083', version: '1.2.3' }],
     type: 'sink',
   };
   assert.deepEqual((await ask('GET', '/connectors/f/status')).body, status);
@@ -130,6 +138,7 @@ test('a connector is made, read, listed and deleted', async (t) => {
   ]);
   assert.deepEqual((await ask('GET', '/connectors?expand=status&expand=info')).body, { f: { status, info } });
   assert.deepEqual((await ask('GET', '/connectors?expand=status')).body, { f: { status } });
+  assert.deepEqual((await ask('GET', '/connectors?expand=nothing')).body, { f: {} });
   assert.deepEqual(await ask('DELETE', '/connectors/f'), { status: 204, location: undefined, body: undefined });
   assert.equal((await ask('GET', '/connectors/f')).status, 404);
   assert.deepEqual(
@@ -327,7 +336,9 @@ test('offsets are told, and changed only of a stopped connector whose store goes
     offsets: [{ partition: { kafka_topic: 'web-events', kafka_partition: 1 }, offset: { kafka_offset: 7 } }],
   });
   assert.deepEqual((await ask('GET', '/connectors/s/topics')).body, { s: { topics: ['web-events'] } });
-  assert.equal((await ask('PUT', '/connectors/s/topics/reset')).status, 403);
+  assert.equal((await ask('PUT', '/connectors/s/topics/reset')).status, 202);
+  assert.equal(connectors.asked.pop(), 's topics reset');
+  assert.equal((await ask('PUT', '/connectors/none/topics/reset')).status, 404);
   const running = await ask('PATCH', '/connectors/s/offsets', change());
   assert.deepEqual([running.status, /STOPPED state/.test(running.body.message)], [400, true]);
   await ask('DELETE', '/connectors/s');
@@ -368,7 +379,7 @@ test('a task is restarted by its number', async (t) => {
 });
 
 test('the levels of loggers are read and set', async (t) => {
-  const { ask, lines } = setUp(t);
+  const { ask, lines, connectors } = setUp(t);
   const info = { level: 'INFO', last_modified: null };
   assert.deepEqual((await ask('GET', '/admin/loggers')).body, { 'connectors.f': info, root: info });
   assert.deepEqual((await ask('GET', '/admin/loggers/root')).body, info);
@@ -376,14 +387,17 @@ test('the levels of loggers are read and set', async (t) => {
   assert.deepEqual([set.status, set.body], [200, ['connectors.f']]);
   assert.deepEqual((await ask('GET', '/admin/loggers/connectors.f')).body, { level: 'DEBUG', last_modified: 7 });
   assert.deepEqual((await ask('GET', '/admin/loggers/root')).body, info);
-  assert.deepEqual(lines, ['the level of a logger was changed {"logger":"connectors.f","level":"DEBUG"}']);
+  assert.deepEqual(lines, [
+    'the level of a logger was changed {"logger":"connectors.f","to":"DEBUG","scope":"worker"}',
+  ]);
   const refused: [string, unknown, number][] = [
     ['/admin/loggers/root', {}, 400],
     ['/admin/loggers/root', { level: 5 }, 400],
     ['/admin/loggers/root', [], 400],
     ['/admin/loggers/root', { level: 'LOUD' }, 404],
     ['/admin/loggers/root', { level: 'constructor' }, 404],
-    ['/admin/loggers/root?scope=cluster', { level: 'INFO' }, 400],
+    ['/admin/loggers/root?scope=moon', { level: 'INFO' }, 400],
+    ['/admin/loggers/a%2Fb?scope=cluster', { level: 'INFO' }, 404],
     ['/admin/loggers/nobody', { level: 'INFO' }, 404],
     ['/admin/loggers/__proto__', { level: 'INFO' }, 404],
   ];
@@ -393,4 +407,47 @@ test('the levels of loggers are read and set', async (t) => {
   }
   assert.equal((await ask('GET', '/admin/loggers/__proto__')).status, 404);
   assert.equal(lines.length, 1);
+  assert.equal((await ask('PUT', '/admin/loggers/root?scope=cluster', { level: 'warn' })).status, 204);
+  assert.deepEqual(connectors.asked, ['everywhere root WARN']);
+});
+
+test('what is none of the calls is refused in the form of all errors', async (t) => {
+  const { ask, create } = setUp(t);
+  await create('f');
+  const others: [Method, string, number][] = [
+    ['DELETE', '/connectors', 405],
+    ['PATCH', '/connectors', 405],
+    ['POST', '/connectors/f', 405],
+    ['GET', '/connectors/f/pause', 405],
+    ['POST', '/connectors/f/config', 405],
+    ['DELETE', '/admin/loggers/root', 405],
+    ['GET', '/connectors/f/nowhere', 404],
+    ['GET', '/connectors/f/tasks/0', 404],
+    ['GET', '/connector-plugins/FilesSink', 404],
+    ['GET', '/admin/nowhere', 404],
+  ];
+  for (const [method, path, status] of others) {
+    const answer = await ask(method, path);
+    assert.deepEqual([answer.status, answer.body.error_code], [status, status], `${method} ${path}`);
+  }
+});
+
+test('a restart tells what starts anew, and waits for no change that is being taken up', async (t) => {
+  const { ask, create, connectors } = setUp(t);
+  await create('f');
+  const shown = connectors.shown.get('f')!;
+  const failed = { state: 'FAILED', workerId: 'w', trace: 'broken' } as const;
+  connectors.shown.set('f', { ...shown, tasks: [...shown.tasks, failed] });
+  const states = async (query: string) => {
+    const { connector, tasks } = (await ask('POST', `/connectors/f/restart?${query}`)).body;
+    return [connector, ...tasks].map(({ state }: { state: string }) => state);
+  };
+  assert.deepEqual(await states('includeTasks=true'), ['RESTARTING', 'RESTARTING', 'RESTARTING']);
+  assert.deepEqual(await states('includeTasks=true&onlyFailed=true'), ['RUNNING', 'RUNNING', 'RESTARTING']);
+  assert.deepEqual(await states('onlyFailed=true'), ['RUNNING', 'RUNNING', 'FAILED']);
+  connectors.restart = async () => {
+    throw CONNECTOR_CHANGING('A change of f is being taken up.');
+  };
+  const answer = await ask('POST', '/connectors/f/restart');
+  assert.deepEqual([answer.status, answer.body.error_code], [409, 409]);
 });

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from '../../support/logger.ts';
 import { isConnectorClass } from '../config/connect-keys.ts';
 import type { FlatConfig } from '../config/mapping.ts';
@@ -10,7 +10,9 @@ import { connectErrors, toConnectError } from './errors.ts';
 import type { Loggers } from './loggers.ts';
 import { loggerRoutes } from './loggers.ts';
 import { offsetRoutes } from './offsets.ts';
+import { refuseOthers } from './others.ts';
 import { patched, readConfig, readCreate, readFlag, readPatch, withName } from './requests.ts';
+import { infoOf, restarting, standingOf, statusOf } from './shown.ts';
 
 export interface ConnectRoutes {
   readonly connectors: Connectors;
@@ -36,8 +38,8 @@ interface Plugin {
  * has let the request in. Its own error handler and body parser hold within the plugin only.
  */
 export async function connectRoutes(server: FastifyInstance, routes: ConnectRoutes): Promise<void> {
-  const { connectors, logger } = routes;
-  setUp(server, routes);
+  const { connectors, logger, version } = routes;
+  const finish = setUp(server, routes);
 
   const find = async (name: string): Promise<ShownConnector> => {
     const found = (await connectors.all()).get(name);
@@ -61,13 +63,14 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
 
   server.get('/connectors', async ({ query }) => {
     const all = [...(await connectors.all()).values()];
-    const expand = [(query as { expand?: string | string[] }).expand ?? []].flat();
-    if (!expand.some((what) => what === 'status' || what === 'info')) return all.map(({ name }) => name);
+    const { expand: wanted } = query as { expand?: string | string[] };
+    if (wanted === undefined) return all.map(({ name }) => name);
+    const expand = [wanted].flat();
     return Object.fromEntries(
       all.map((one) => [
         one.name,
         {
-          ...(expand.includes('status') ? { status: statusOf(one) } : {}),
+          ...(expand.includes('status') ? { status: statusOf(one, version) } : {}),
           ...(expand.includes('info') ? { info: infoOf(one) } : {}),
         },
       ]),
@@ -80,15 +83,16 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     await mustBeValid(config);
     await connectors.create(name, config, target);
     audit(name, 'create');
-    return reply
-      .code(201)
-      .header('location', `/connectors/${name}`)
-      .send(infoOf(await find(name)));
+    return created(reply, await find(name));
   });
 
   server.get<Named>('/connectors/:name', async ({ params: { name } }) => infoOf(await find(name)));
   server.get<Named>('/connectors/:name/config', async ({ params: { name } }) => (await find(name)).config);
-  server.get<Named>('/connectors/:name/status', async ({ params: { name } }) => statusOf(await find(name)));
+  server.get<Named>('/connectors/:name/status', async ({ params: { name } }) => {
+    const found = (await connectors.all()).get(name);
+    if (!found) throw connectErrors.CONNECT_NOT_FOUND(`No status found for connector ${name}`);
+    return statusOf(found, version);
+  });
   server.get<Named>('/connectors/:name/tasks', async ({ params: { name } }) => {
     const { tasks, config } = await find(name);
     return tasks.map((_, task) => ({ id: { connector: name, task }, config }));
@@ -102,8 +106,8 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
     if (isNew) await connectors.create(name, config, 'STARTED');
     else await connectors.configure(name, config);
     audit(name, isNew ? 'create' : 'configure');
-    if (isNew) reply.code(201).header('location', `/connectors/${name}`);
-    return infoOf(await find(name));
+    const shown = await find(name);
+    return isNew ? created(reply, shown) : infoOf(shown);
   });
 
   server.patch<Named>('/connectors/:name/config', async ({ params: { name }, body }) => {
@@ -134,12 +138,12 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
 
   server.post<Named>('/connectors/:name/restart', async ({ params: { name }, query }, reply) => {
     const command = { includeTasks: readFlag(query, 'includeTasks'), onlyFailed: readFlag(query, 'onlyFailed') };
-    await findToChange(name);
+    const found = await findToChange(name);
     await connectors.restart(name, command);
     audit(name, 'restart');
     // As KIP-745 has it: the old form of the call answers as it always did.
     if (!command.includeTasks && !command.onlyFailed) return reply.code(204).send();
-    return reply.code(202).send(statusOf(await find(name)));
+    return reply.code(202).send(statusOf(restarting(found, command), version));
   });
 
   const findTask = async (name: string, task: string): Promise<{ readonly id: number } & Standing> => {
@@ -151,7 +155,7 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
   };
   server.get<Task>('/connectors/:name/tasks/:task/status', async ({ params: { name, task } }) => {
     const { id, ...standing } = await findTask(name, task);
-    return { id, ...standingOf(standing) };
+    return { id, ...standingOf(standing, version) };
   });
 
   server.post<Task>('/connectors/:name/tasks/:task/restart', async ({ params: { name, task } }, reply) => {
@@ -163,19 +167,19 @@ export async function connectRoutes(server: FastifyInstance, routes: ConnectRout
   });
   offsetRoutes(server, { connectors, find, findToChange, audit });
 
-  server.get('/connector-plugins', async () => plugins(routes.version));
+  server.get('/connector-plugins', async () => plugins(version));
   server.get<Plugin>('/connector-plugins/:plugin/config', async ({ params: { plugin } }) =>
     describeKeys(classOf(plugin)),
   );
   server.put<Plugin>('/connector-plugins/:plugin/config/validate', async ({ params: { plugin }, body }) => {
     const config = readConfig(body);
-    const connectorClass = classOf(plugin);
     if (config['connector.class'] !== undefined && config['connector.class'] !== plugin) {
       const message = `Included connector type ${config['connector.class']} does not match request type ${plugin}`;
       throw connectErrors.CONNECT_REQUEST_INVALID(message);
     }
-    return connectors.validate(connectorClass, config);
+    return connectors.validate(classOf(plugin), config);
   });
+  finish();
 }
 
 /** The same paths in a process that does not load. */
@@ -183,7 +187,8 @@ export async function connectElsewhere(
   server: FastifyInstance,
   routes: Pick<ConnectRoutes, 'logger' | 'loggers'>,
 ): Promise<void> {
-  setUp(server, routes);
+  const finish = setUp(server, routes, ['/admin']);
+  finish();
   for (const path of ['/connectors', '/connectors/*', '/connector-plugins', '/connector-plugins/*']) {
     server.all(path, async () => {
       throw connectErrors.CONNECT_NOT_SERVED('This process does not load, and so has no connectors.');
@@ -197,8 +202,12 @@ const TARGETS: readonly (readonly [action: string, target: TargetState, status: 
   ['stop', 'STOPPED', 204],
 ];
 
-/** What holds in every process. */
-function setUp(server: FastifyInstance, { logger, loggers }: Pick<ConnectRoutes, 'logger' | 'loggers'>): void {
+/** What holds in every process; returns what is to be called when all routes are made. */
+function setUp(
+  server: FastifyInstance,
+  { logger, loggers }: Pick<ConnectRoutes, 'logger' | 'loggers'>,
+  paths: readonly string[] = ['/connectors', '/connector-plugins', '/admin'],
+): () => void {
   // Kafka Connect's API is described by Kafka Connect.
   server.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, hide: true } as NonNullable<typeof route.schema>;
@@ -223,7 +232,18 @@ function setUp(server: FastifyInstance, { logger, loggers }: Pick<ConnectRoutes,
     if (answer.error_code === 401) reply.header('www-authenticate', 'Bearer realm="millrace"');
     return reply.code(answer.error_code).type('application/json').send(JSON.stringify(answer));
   });
+  const finish = refuseOthers(server, paths);
   loggerRoutes(server, loggers, (change) => logger.info(change, 'the level of a logger was changed'));
+  return finish;
+}
+
+/** Its tasks are not known yet, in Kafka Connect; here neither, on other workers. */
+function created(reply: FastifyReply, shown: ShownConnector): FastifyReply {
+  const { name } = shown;
+  return reply
+    .code(201)
+    .header('location', `/connectors/${name}`)
+    .send(infoOf({ ...shown, tasks: [] }));
 }
 
 function classOf(plugin: string) {
@@ -243,21 +263,4 @@ function invalidConfig(messages: readonly string[]): Error {
       'You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`',
     ].join('\n'),
   );
-}
-
-function infoOf({ name, config, tasks }: ShownConnector): object {
-  return { name, config, tasks: tasks.map((_, task) => ({ connector: name, task })), type: 'sink' };
-}
-
-function statusOf({ name, connector, tasks }: ShownConnector): object {
-  return {
-    name,
-    connector: standingOf(connector),
-    tasks: tasks.map((task, id) => ({ id, ...standingOf(task) })),
-    type: 'sink',
-  };
-}
-
-function standingOf({ state, workerId, trace }: Standing): object {
-  return { state, worker_id: workerId, ...(trace === undefined ? {} : { trace }) };
 }

@@ -1,4 +1,5 @@
 import { defineErrors } from '../../support/errors.ts';
+import type { Threshold } from '../../support/log-levels.ts';
 import type { FlatConfig } from '../config/mapping.ts';
 
 /** What an operator wants a connector to do; what it does is its state. */
@@ -21,6 +22,14 @@ export interface StoredConnector {
   readonly target: TargetState;
   /** The last restart that was asked for; another one has another number. */
   readonly restart?: RestartCommand & { readonly number: number };
+  /** When its topics were reset last: by topic, the sum of the offsets it had reached. */
+  readonly topicsReset?: Readonly<Record<string, number>>;
+}
+
+/** A level for a logger of every worker. */
+export interface LevelSetting {
+  readonly logger: string;
+  readonly level: Threshold;
 }
 
 export interface NewConnector {
@@ -44,9 +53,15 @@ export interface ConnectorStore {
   configure(name: string, config: FlatConfig): Promise<StoredConnector>;
   setTarget(name: string, target: TargetState): Promise<StoredConnector>;
   restart(name: string, command: RestartCommand): Promise<StoredConnector>;
+  /** Forgets which topics records came from: those that have not gone beyond these sums of offsets. */
+  resetTopics(name: string, reached: Readonly<Record<string, number>>): Promise<StoredConnector>;
   remove(name: string): Promise<void>;
+  /** Tells all workers that are there by now to set a logger. */
+  setLevel(setting: LevelSetting): Promise<void>;
   /** Calls back after each change, whoever made it; returns how to end that. */
   watch(changed: () => void): () => void;
+  /** Calls back for each level that is set for all workers, from now on; the last one to watch hears of them. */
+  watchLevels(set: (setting: LevelSetting) => void): void;
   close(): Promise<void>;
 }
 

@@ -6,8 +6,16 @@ import type { Clock } from '../../support/clock.ts';
 import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import type { FlatConfig } from '../config/mapping.ts';
-import type { ConnectorStore, NewConnector, RestartCommand, StoredConnector, TargetState } from './connector-store.ts';
+import type {
+  ConnectorStore,
+  LevelSetting,
+  NewConnector,
+  RestartCommand,
+  StoredConnector,
+  TargetState,
+} from './connector-store.ts';
 import { connectorStoreErrors, MOST_CONNECTORS } from './connector-store.ts';
+import { toLevelRecord, toLevelSetting } from './level-record.ts';
 import type { Change } from './table.ts';
 import { ConnectorTable, toEnd, toRecord } from './table.ts';
 
@@ -56,6 +64,8 @@ class LogConnectorStore implements ConnectorStore {
   readonly #producer: Producer;
   readonly #table = new ConnectorTable();
   readonly #watchers = new Set<() => void>();
+  /** Levels hold for workers that are there when they are set: those of before are read past. */
+  #setLevel: (setting: LevelSetting) => void = () => {};
   readonly #closed = new AbortController();
   #nextOffset = 0;
   #isBehind = false;
@@ -114,11 +124,23 @@ class LogConnectorStore implements ConnectorStore {
     return this.#change(name, { kind: 'restart', command });
   }
 
+  resetTopics(name: string, reached: Readonly<Record<string, number>>): Promise<StoredConnector> {
+    return this.#change(name, { kind: 'topics', reached });
+  }
+
   remove(name: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#find(name);
       await this.#append(toEnd(name, this.#table.idsOf(name).toReversed(), this.#now()));
     });
+  }
+
+  setLevel(setting: LevelSetting): Promise<void> {
+    return this.#inTurn(() => this.#append([toLevelRecord(setting, this.#now())]));
+  }
+
+  watchLevels(set: (setting: LevelSetting) => void): void {
+    this.#setLevel = set;
   }
 
   watch(changed: () => void): () => void {
@@ -193,6 +215,11 @@ class LogConnectorStore implements ConnectorStore {
     for (const record of records) {
       this.#nextOffset = record.offset + 1;
       if (this.#table.apply(record)) continue;
+      const setting = toLevelSetting(record);
+      if (setting) {
+        this.#setLevel(setting);
+        continue;
+      }
       const { offset } = record;
       logger.warn({ topic: this.#topic, offset }, 'a record that is none of a connector was passed over');
     }

@@ -54,6 +54,7 @@ test('changes are those of the connector that there is', () => {
     toRecord('a', '1', { kind: 'config', config: { of: 'y' } }, 0),
     toRecord('a', '1', { kind: 'target', target: 'PAUSED' }, 0),
     toRecord('a', '1', { kind: 'restart', command: { includeTasks: true, onlyFailed: false } }, 0),
+    toRecord('a', '1', { kind: 'topics', reached: { t: 7 } }, 0),
   ]);
   assert.deepEqual(tableOf(topic.records).all.get('a'), {
     name: 'a',
@@ -61,6 +62,7 @@ test('changes are those of the connector that there is', () => {
     config: { of: 'y' },
     target: 'PAUSED',
     restart: { includeTasks: true, onlyFailed: false, number: 4 },
+    topicsReset: { t: 7 },
   });
 });
 
@@ -77,6 +79,7 @@ test('what is no record of a connector is said to be none, and changes nothing',
     { key: key('config/a/1'), value: value([]) },
     { key: key('config/a/1'), value: value({ config: { of: 1 } }) },
     { key: key('target/a/1'), value: value({ target: 'FAILED' }) },
+    { key: key('topics/a/1'), value: value({ reached: { t: 'all' } }) },
     { key: key('restart/a/1'), value: value({ command: { includeTasks: 1, onlyFailed: true } }) },
     { key: key('connector/b/1'), value: value({ config: {} }) },
     { key: key('connector/b\n/1'), value: value({ config: {}, target: 'STARTED' }) },

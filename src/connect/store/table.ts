@@ -21,12 +21,13 @@ export type Change =
   | { readonly kind: 'connector'; readonly connector: NewConnector }
   | { readonly kind: 'config'; readonly config: FlatConfig }
   | { readonly kind: 'target'; readonly target: TargetState }
-  | { readonly kind: 'restart'; readonly command: RestartCommand };
+  | { readonly kind: 'restart'; readonly command: RestartCommand }
+  | { readonly kind: 'topics'; readonly reached: Readonly<Record<string, number>> };
 
-const KINDS = ['connector', 'config', 'target', 'restart'] as const;
+const KINDS = ['connector', 'config', 'target', 'restart', 'topics'] as const;
 type Kind = (typeof KINDS)[number];
 
-const KEY = /^(connector|config|target|restart)\/([a-z0-9][a-z0-9-]{0,62})\/([A-Za-z0-9-]{1,64})$/;
+const KEY = /^(connector|config|target|restart|topics)\/([a-z0-9][a-z0-9-]{0,62})\/([A-Za-z0-9-]{1,64})$/;
 const ENDED = new Uint8Array();
 
 /** The record of a change; `at` in milliseconds since the epoch. */
@@ -99,12 +100,13 @@ type Content = Readonly<Record<string, unknown>>;
 
 function changedBy(
   kind: Kind,
-  { config, target, command }: Content,
+  { config, target, command, reached }: Content,
   offset: number,
 ): Partial<StoredConnector> | undefined {
   if (kind === 'connector') return isFlatConfig(config) && isTarget(target) ? { config, target } : undefined;
   if (kind === 'config') return isFlatConfig(config) ? { config } : undefined;
   if (kind === 'target') return isTarget(target) ? { target } : undefined;
+  if (kind === 'topics') return isCounts(reached) ? { topicsReset: reached } : undefined;
   if (!isObject(command)) return undefined;
   const { includeTasks, onlyFailed } = command;
   if (typeof includeTasks !== 'boolean' || typeof onlyFailed !== 'boolean') return undefined;
@@ -126,6 +128,10 @@ function isObject(value: unknown): value is Content {
 
 function isFlatConfig(value: unknown): value is FlatConfig {
   return isObject(value) && Object.values(value).every((one) => typeof one === 'string');
+}
+
+function isCounts(value: unknown): value is Readonly<Record<string, number>> {
+  return isObject(value) && Object.values(value).every((one) => Number.isSafeInteger(one));
 }
 
 function isTarget(value: unknown): value is TargetState {
