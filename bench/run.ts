@@ -30,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, () => Promis
     outage: () => import('./drills/outage.ts'),
     rebalance: () => import('./drills/rebalance.ts'),
     workers: () => import('./drills/workers.ts'),
+    'connect-conformance': () => import('./drills/connect-conformance.ts'),
     files: () => import('./drills/files.ts'),
     hdfs: () => import('./drills/hdfs.ts'),
     s3: () => import('./drills/s3.ts'),

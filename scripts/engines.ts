@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { startElasticsearch, startElasticsearch9 } from '../test/engines/elasticsearch.ts';
 import { startHdfs } from '../test/engines/hdfs.ts';
 import { startKafka } from '../test/engines/kafka.ts';
+import { startKafkaConnect } from '../test/engines/kafka-connect.ts';
 import { toStandardError } from '../test/engines/maven.ts';
 import { startOpensearch, startOpensearch3 } from '../test/engines/opensearch.ts';
 import { isFree } from '../test/engines/ports.ts';
@@ -60,6 +61,21 @@ const ENGINES: Readonly<Record<string, Engine>> = {
     files: { store: { hdfs: { namenodes: ["${hdfs.url}"], user: ${hdfs.user}, path: /events } } }
 `,
         stop: () => hdfs.close(),
+      };
+    },
+  },
+  'kafka-connect': {
+    summary: 'Apache Kafka with its own Connect 4.3, to compare with; needs Java 17 and Maven',
+    port: 8084,
+    start: async ({ port, directory }) => {
+      const kafka = await startKafka(directory === undefined ? {} : { directory });
+      const connect = await startKafkaConnect({ brokers: kafka.brokers, port });
+      return {
+        configuration: `# Kafka Connect answers at ${connect.url}\nlog:\n  kafka:\n    brokers: ${JSON.stringify(kafka.brokers)}\n`,
+        stop: async () => {
+          await connect.close();
+          await kafka.close();
+        },
       };
     },
   },
