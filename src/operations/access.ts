@@ -66,13 +66,23 @@ export class Access {
   }
 
   #checkToken(token: Buffer, header: string | undefined): void {
-    const given = /^Bearer +(\S{1,512})$/i.exec(header ?? '')?.[1];
+    const given = tokenIn(header ?? '');
     // Digests have one length, so that the comparison tells nothing about the token, its length included.
     if (given !== undefined && timingSafeEqual(digest(given), token)) return;
     throw operationsErrors.TOKEN_REQUIRED(
       given === undefined ? 'A token is needed.' : 'The token is not the right one.',
     );
   }
+}
+
+/**
+ * What follows `Bearer`, or the password that follows `Basic`: clients of Kafka Connect know the latter only. No answer
+ * ever asks for it, so that no browser learns the token and sends it along for other sites.
+ */
+function tokenIn(header: string): string | undefined {
+  const basic = /^Basic +([A-Za-z0-9+/]{1,2048}={0,2})$/i.exec(header)?.[1];
+  if (basic === undefined) return /^Bearer +(\S{1,512})$/i.exec(header)?.[1];
+  return /^[^:]*:(\S{1,512})$/.exec(Buffer.from(basic, 'base64').toString())?.[1];
 }
 
 /**

@@ -302,17 +302,30 @@ test('a foreign page can neither change nor ask anything', async (t) => {
   assert.equal((await pause({})).status, 204, 'a client that is no browser sends neither header');
 });
 
+function basic(credentials: string): string {
+  return `Basic ${Buffer.from(credentials).toString('base64')}`;
+}
+
 test('with a token, everything but the pages and the sign of life needs it', async (t) => {
   const { ask } = setUp(t, { token: TOKEN });
   for (const url of ['/api/status', '/api/events', '/metrics', '/openapi.json', '/api/status/stream', '/api/tail/a']) {
     const without = await ask(url);
     assert.equal(without.status, 401, url);
     assert.match(String(without.headers['www-authenticate']), /^Bearer/);
-    for (const wrong of [`Bearer ${TOKEN}x`, `Basic ${TOKEN}`, 'Bearer', `Bearer ${TOKEN.toUpperCase()}`])
+    const wrongs = [`Bearer ${TOKEN}x`, `Basic ${TOKEN}`, 'Bearer', `Bearer ${TOKEN.toUpperCase()}`];
+    for (const wrong of [
+      ...wrongs,
+      basic(TOKEN),
+      basic(`${TOKEN}:any`),
+      basic(`any:${TOKEN}x`),
+      basic('any:'),
+      'Basic',
+    ])
       assert.equal((await ask(url, { headers: { authorization: wrong } })).status, 401, wrong);
   }
   for (const url of ['/api/status', '/metrics', '/openapi.json'])
-    assert.equal((await ask(url, { headers: { authorization: `Bearer ${TOKEN}` } })).status, 200, url);
+    for (const authorization of [`Bearer ${TOKEN}`, basic(`any:${TOKEN}`), basic(`:${TOKEN}`)])
+      assert.equal((await ask(url, { headers: { authorization } })).status, 200, `${url} ${authorization}`);
   for (const url of ['/', '/health']) assert.equal((await ask(url)).status, 200, url);
   // What Kafka Connect's clients ask at the path of the dashboard is no page.
   assert.equal((await ask('/', { headers: { accept: 'application/json' } })).status, 401);
