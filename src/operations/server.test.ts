@@ -302,6 +302,9 @@ test('a foreign page can neither change nor ask anything', async (t) => {
   assert.equal((await pause({})).status, 204, 'a client that is no browser sends neither header');
 });
 
+/** What a browser sends for a page. */
+const PAGE = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+
 function basic(credentials: string): string {
   return `Basic ${Buffer.from(credentials).toString('base64')}`;
 }
@@ -326,9 +329,10 @@ test('with a token, everything but the pages and the sign of life needs it', asy
   for (const url of ['/api/status', '/metrics', '/openapi.json'])
     for (const authorization of [`Bearer ${TOKEN}`, basic(`any:${TOKEN}`), basic(`:${TOKEN}`)])
       assert.equal((await ask(url, { headers: { authorization } })).status, 200, `${url} ${authorization}`);
-  for (const url of ['/', '/health']) assert.equal((await ask(url)).status, 200, url);
+  for (const url of ['/', '/health']) assert.equal((await ask(url, { headers: PAGE })).status, 200, url);
   // What Kafka Connect's clients ask at the path of the dashboard is no page.
-  assert.equal((await ask('/', { headers: { accept: 'application/json' } })).status, 401);
+  for (const headers of [{ accept: 'application/json' }, { accept: '*/*' }, {}])
+    assert.equal((await ask('/', { headers })).status, 401);
 });
 
 test('health is told in the words and status codes of Kafka Connect', async (t) => {
@@ -352,12 +356,12 @@ test('health is told in the words and status codes of Kafka Connect', async (t) 
 
 test('pages come with a strict policy, and are not sent twice', async (t) => {
   const { ask } = setUp(t);
-  const page = await ask('/');
+  const page = await ask('/', { headers: PAGE });
   assert.equal(page.status, 200);
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*trusted-types 'none'/);
   assert.equal(page.headers['x-content-type-options'], 'nosniff');
   assert.match(String(page.headers['content-type']), /text\/html/);
-  assert.equal((await ask('/', { headers: { 'if-none-match': page.headers.etag } })).status, 304);
+  assert.equal((await ask('/', { headers: { ...PAGE, 'if-none-match': page.headers.etag } })).status, 304);
   assert.equal((await ask('/uplot.js')).status, 200);
   assert.equal((await ask('/api/status')).headers['cache-control'], 'no-store');
 });

@@ -214,10 +214,12 @@ function registerPages(server: Server, connect: Operations['connect']): void {
   });
 }
 
-/** Whether a client of Kafka Connect asks who it talks to, rather than a browser for the dashboard. */
+/**
+ * Whether a client of Kafka Connect asks who it talks to, rather than a browser for the dashboard: browsers alone name
+ * HTML, while clients name JSON, anything or nothing.
+ */
 function asksConnect(request: { readonly url: string; readonly headers: IncomingHttpHeaders }): boolean {
-  const { accept = '' } = request.headers;
-  return pathOf(request) === '/' && accept.includes('application/json') && !accept.includes('text/html');
+  return pathOf(request) === '/' && !request.headers.accept?.includes('text/html');
 }
 
 function pathOf({ url }: { readonly url: string }): string {
