@@ -60,9 +60,10 @@ export function withName(config: FlatConfig, name: string): FlatConfig {
   return given === undefined ? { ...config, name } : config;
 }
 
-/** A flag of a query, false if left out. */
+/** A flag of a query, false if left out. Clients in Python write True. */
 export function readFlag(query: unknown, name: string): boolean {
-  const value = asObject(query)[name];
+  const given = asObject(query)[name];
+  const value = typeof given === 'string' ? given.toLowerCase() : given;
   if (value === undefined || value === 'false') return false;
   if (value === 'true') return true;
   throw invalid(`${name} must be true or false.`);

@@ -184,6 +184,7 @@ test('commands are taken with the answers of Connect', async (t) => {
   assert.equal((await ask('POST', '/connectors/f/restart')).status, 204);
   const restarted = await ask('POST', '/connectors/f/restart?includeTasks=true&onlyFailed=true');
   assert.deepEqual([restarted.status, restarted.body.name], [202, 'f']);
+  assert.equal((await ask('POST', '/connectors/f/restart?includeTasks=True&onlyFailed=False')).status, 202);
   assert.equal((await ask('POST', '/connectors/f/restart?includeTasks=perhaps')).status, 400);
   assert.deepEqual(connectors.asked, [
     'f PAUSED',
@@ -191,6 +192,7 @@ test('commands are taken with the answers of Connect', async (t) => {
     'f STOPPED',
     'f restart false false',
     'f restart true true',
+    'f restart true false',
   ]);
 });
 
