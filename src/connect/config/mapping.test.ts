@@ -212,8 +212,13 @@ test('all faults are told at once, each by the key that was written', () => {
   });
   assert.equal(settings, undefined);
   const byKey = new Map(faults.map(({ key, message }) => [key, message]));
-  assert.match(byKey.get('flush.size')!, /must be a number, at least 1, but is "lots"/);
+  assert.match(byKey.get('flush.size')!, /^flush\.size must be a number, at least 1, but is "lots"/);
   assert.match(byKey.get('roll.age')!, /a time such as/);
+  const [delay] = map({ ...FILES, 'errors.retry.delay.max.ms': 'x' }).faults;
+  assert.match(delay?.message ?? '', /^errors\.retry\.delay\.max\.ms must be/);
+  const { 'elasticsearch.nodes': nodes, ...search } = SEARCH;
+  const [node] = map({ ...search, 'connection.url': `${nodes},nowhere` }).faults;
+  assert.match(node?.message ?? '', /^connection\.url\.1 must be/);
   assert.match(byKey.get('formt')!, /Did you mean format\?/);
   assert.match(byKey.get('store')!, /There is no key "store"/);
   assert.match(byKey.get('openFiles.more')!, /There is no key/);

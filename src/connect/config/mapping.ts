@@ -268,8 +268,10 @@ class Mapper {
     if (given?.refers || (given && isSecret(given.field.definition))) {
       this.#fault(key, `${key} must be ${wanted(given.field.definition)}, which what it refers to is not.`);
     } else {
-      // Of the sink as a whole the reader has no name to begin the sentence with.
-      this.#fault(key || 'connector.class', key === '' ? `The sink${message}` : message);
+      // The reader begins the sentence with its own name of the field, and has none of the sink as a whole.
+      const field = given?.field.path.join('.') ?? path;
+      const sentence = message.startsWith(field) ? `${key || 'The sink'}${message.slice(field.length)}` : message;
+      this.#fault(key || 'connector.class', sentence);
     }
   }
 
