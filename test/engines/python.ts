@@ -25,10 +25,14 @@ export async function runPython(requirement: Requirement, program: string, input
   return runJob('python3', ['-c', `${prelude}${program}`, JSON.stringify(input)], RUN_MS);
 }
 
-/** Where the package and what it needs lie. Throws {@link EngineUnavailable} if it can't be fetched. */
-export async function fetchPackage(requirement: Requirement): Promise<string> {
+/**
+ * Where the package and what it needs lie, the latter in the versions of `pins` as far as they name it.
+ * Throws {@link EngineUnavailable} if it can't be fetched.
+ */
+export async function fetchPackage(requirement: Requirement, pins: readonly Requirement[] = []): Promise<string> {
   const [name = ''] = requirement.split('==');
-  const hash = createHash('sha256').update(requirement).digest('hex').slice(0, 12);
+  const requirements = [requirement, ...pins];
+  const hash = createHash('sha256').update(requirements.join(' ')).digest('hex').slice(0, 12);
   const home = path.join(enginesDirectory(), `${name}-${hash}`);
   await makeOnce(home, async () => {
     mkdirSync(enginesDirectory(), { recursive: true });
@@ -36,7 +40,7 @@ export async function fetchPackage(requirement: Requirement): Promise<string> {
     try {
       toStandardError(`Fetching ${requirement} with pip, once …`);
       const words = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'];
-      await runJob('python3', [...words, '--target', path.join(staging, 'packages'), requirement], FETCH_MS);
+      await runJob('python3', [...words, '--target', path.join(staging, 'packages'), ...requirements], FETCH_MS);
       renameSync(path.join(staging, 'packages'), home);
     } catch (error) {
       throw new EngineUnavailable(`${requirement} can't be fetched with pip: ${messageOf(error)}`);
