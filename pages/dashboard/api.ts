@@ -46,6 +46,10 @@ export const api = {
     const response = await ask('api/dead-letters/replay', { method: 'POST', headers, body: JSON.stringify(filter) });
     return (await response.json()) as { readonly replayed: number };
   },
+  purge: async (refusedBy: string) => {
+    const response = await ask(`api/dead-letters?${new URLSearchParams({ refusedBy })}`, { method: 'DELETE' });
+    return (await response.json()) as { readonly purged: number };
+  },
   control: async (connector: string, action: 'pause' | 'resume' | 'restart') => {
     await ask(`api/connectors/${encodeURIComponent(connector)}/${action}`, { method: 'POST' });
   },

@@ -13,6 +13,7 @@ const COLLECTOR = 'collector';
 /** The refused records, and their way back. */
 export class DeadLetters {
   readonly #by = byId<HTMLSelectElement>('letters-by');
+  readonly #text = byId<HTMLInputElement>('letters-text');
   readonly #message = byId('letters-message');
   #letters: readonly DeadLetter[] | undefined;
   #names: readonly string[] = [];
@@ -21,6 +22,8 @@ export class DeadLetters {
 
   constructor() {
     this.#by.addEventListener('change', () => void this.#list());
+    this.#text.addEventListener('change', () => void this.#list());
+    byId('letters-purge').addEventListener('click', () => void this.#purge(this.#by.value));
     byId('letters-refresh').addEventListener('click', () => void this.#list());
     byId('letters-replay').addEventListener('click', () => void this.#replay({ refusedBy: this.#by.value }));
     onLanguage(() => {
@@ -45,6 +48,7 @@ export class DeadLetters {
   async #list(): Promise<void> {
     const query = new URLSearchParams({ limit: String(MOST_SHOWN) });
     if (this.#by.value) query.set('refusedBy', this.#by.value);
+    if (this.#text.value) query.set('text', this.#text.value);
     try {
       this.#letters = (await api.deadLetters(query)).deadLetters;
       this.#show();
@@ -58,6 +62,18 @@ export class DeadLetters {
       const { replayed } = await api.replay(filter);
       await this.#list();
       say(this.#message, word('replayed', { n: formatNumber(replayed) }));
+    } catch (error) {
+      sayFailure(this.#message, error);
+    }
+  }
+
+  async #purge(refusedBy: string): Promise<void> {
+    const name = refusedBy === COLLECTOR ? word('collector') : refusedBy;
+    if (!confirm(word('purgeSure', { name }))) return;
+    try {
+      const { purged } = await api.purge(refusedBy);
+      await this.#list();
+      say(this.#message, word('purged', { n: formatNumber(purged) }));
     } catch (error) {
       sayFailure(this.#message, error);
     }
@@ -78,6 +94,7 @@ export class DeadLetters {
   #show(): void {
     if (!this.#letters) return;
     byId('letters-replay').hidden = ['', COLLECTOR].includes(this.#by.value) || this.#letters.length === 0;
+    byId('letters-purge').hidden = this.#by.value === '' || this.#letters.length === 0;
     say(this.#message, this.#letters.length === 0 ? word('noLetters') : '');
     byId('letters').replaceChildren(...this.#letters.map((letter) => this.#row(letter)));
   }

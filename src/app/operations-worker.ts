@@ -109,6 +109,7 @@ async function run(port: NonNullable<typeof parentPort>, data: OperationsThreadD
         list: async (filter) => (await sources()).deadLetters.list(filter),
         show: async (id) => (await sources()).deadLetters.show(id),
         replay: async (filter) => (await sources()).deadLetters.replay(filter),
+        purge: async (filter) => (await sources()).deadLetters.purge(filter),
       },
       async *tail(topic, from, signal) {
         yield* tail((await sources()).log, systemClock, topic, from, signal);

@@ -1,3 +1,4 @@
+import { parseTimestamp } from '../event/time.ts';
 import type { Call, Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
 import { printable } from './output.ts';
@@ -10,21 +11,28 @@ const MOST = 1000;
 
 export const deadletters: Command = {
   name: 'deadletters',
-  summary: 'List, show or replay what was refused',
-  positionals: 'list|show ID|replay CONNECTOR [ID…]',
+  summary: 'List, show, replay or purge what was refused',
+  positionals: 'list|show ID|replay CONNECTOR [ID…]|purge NAME',
   mostPositionals: 100,
   options: {
     of: { type: 'string', value: 'NAME', description: 'list: only those of this connector, or of "collector"' },
     limit: { type: 'string', short: 'n', value: 'N', description: `list: the newest N (default ${DEFAULT_LIMIT})` },
+    code: { type: 'string', value: 'CODE', description: 'list: only those refused with this code' },
+    text: { type: 'string', value: 'TEXT', description: 'list: only those with this in their reason or payload' },
+    from: { type: 'string', value: 'TIME', description: 'list: only those refused then or later' },
+    to: { type: 'string', value: 'TIME', description: 'list: only those refused before' },
+    before: { type: 'string', value: 'TIME', description: 'purge: only those refused before' },
   },
   details: [
     'replay gives a connector its dead letters once more: all that were not replayed yet, or those named.',
+    'purge drops those of a connector, or of "collector", for good; "millrace verify" then counts their records as lost.',
     'Asks the running program, else opens the data itself. Exit code 1 if the one asked for is not there.',
   ].join('\n'),
   async run(call) {
     const [action = 'list', ...words] = call.positionals;
-    const work = { list, show, replay }[action];
-    if (!work) throw cliErrors.USAGE(`millrace deadletters: write "list", "show ID" or "replay CONNECTOR".`);
+    const work = { list, show, replay, purge }[action];
+    if (!work)
+      throw cliErrors.USAGE(`millrace deadletters: write "list", "show ID", "replay CONNECTOR" or "purge NAME".`);
     const target = await openTarget(call.loadValid());
     try {
       return await work(call, target, words);
@@ -38,8 +46,14 @@ async function list({ values, output }: Call, target: Target): Promise<number> {
   const limit = Number(values['limit'] ?? DEFAULT_LIMIT);
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
     throw cliErrors.USAGE(`--limit takes a number from 1 to ${MOST}.`);
-  const of = values['of'];
-  const found = await target.deadLetters.list({ limit, ...(typeof of === 'string' ? { refusedBy: of } : {}) });
+  const found = await target.deadLetters.list({
+    limit,
+    ...textOf(values, 'of', 'refusedBy'),
+    ...textOf(values, 'code', 'code'),
+    ...textOf(values, 'text', 'text'),
+    ...timeOf(values, 'from'),
+    ...timeOf(values, 'to'),
+  });
   if (output.json) output.value(found);
   else
     output.table(
@@ -71,4 +85,27 @@ async function replay({ output }: Call, target: Target, [connector, ...ids]: rea
   else output.line(`On their way to ${connector} again: ${replayed}.`);
   if (missing > 0) output.note(`Not found among the dead letters of ${connector}: ${missing}.`);
   return missing > 0 ? EXIT.failed : EXIT.good;
+}
+
+async function purge({ output, values }: Call, target: Target, [name]: readonly string[]): Promise<number> {
+  if (name === undefined) throw cliErrors.USAGE('millrace deadletters purge: name the connector, or "collector".');
+  const purged = await target.deadLetters.purge({ refusedBy: name, ...timeOf(values, 'before') });
+  if (output.json) output.value({ purged });
+  else output.line(`Dropped: ${purged}.`);
+  return EXIT.good;
+}
+
+type Values = Call['values'];
+
+function textOf<Name extends string>(values: Values, option: string, name: Name): { readonly [K in Name]?: string } {
+  const given = values[option];
+  return typeof given === 'string' ? ({ [name]: given } as { [K in Name]: string }) : {};
+}
+
+function timeOf<Name extends string>(values: Values, name: Name): { readonly [K in Name]?: number } {
+  const given = values[name];
+  if (typeof given !== 'string') return {};
+  const time = parseTimestamp(given);
+  if (time === undefined) throw cliErrors.USAGE(`--${name} takes a time such as 2026-11-22T12:00:00Z.`);
+  return { [name]: time } as { [K in Name]: number };
 }

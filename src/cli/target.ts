@@ -119,18 +119,19 @@ export class ProgramClient implements Target {
   }
 
   readonly deadLetters: DeadLetterStore = {
-    list: async ({ refusedBy, limit }) => {
-      const of = refusedBy === undefined ? '' : `&refusedBy=${encodeURIComponent(refusedBy)}`;
-      const { deadLetters } = await this.#ask<{ deadLetters: DeadLetter[] }>(
-        'GET',
-        `/api/dead-letters?limit=${limit}${of}`,
-      );
+    list: async (filter) => {
+      const query = new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
+      const { deadLetters } = await this.#ask<{ deadLetters: DeadLetter[] }>('GET', `/api/dead-letters?${query}`);
       return deadLetters;
     },
     show: (id) => this.#ask<DeadLetter>('GET', `/api/dead-letters/${encodeURIComponent(id)}`),
     replay: async (filter) => {
       const { replayed } = await this.#ask<{ replayed: number }>('POST', '/api/dead-letters/replay', filter);
       return replayed;
+    },
+    purge: async (filter) => {
+      const query = new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
+      return (await this.#ask<{ purged: number }>('DELETE', `/api/dead-letters?${query}`)).purged;
     },
   };
 

@@ -8,10 +8,13 @@ import {
 import type { Log, LogRecord, PartitionOffsets, Position, Producer } from '../log/log.ts';
 import { MillraceError } from '../support/errors.ts';
 import { operationsErrors } from './errors.ts';
-import type { DeadLetter, DeadLetterStore } from './sources.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetterStore } from './sources.ts';
 
 /** Longest payload shown in a list or a record, in characters; the log keeps all of it. */
 const MOST_SHOWN = 100_000;
+/** As many of a topic are looked through for a filter, and so many at a time. */
+const MOST_SEARCHED = 100_000;
+const SEARCHED_AT_ONCE = 1_000;
 
 /** Dead letters in the log: one topic for the collector's, one a connector. */
 export class LogDeadLetterStore implements DeadLetterStore {
@@ -25,10 +28,10 @@ export class LogDeadLetterStore implements DeadLetterStore {
     this.#connectors = connectors;
   }
 
-  async list(filter: { readonly refusedBy?: string; readonly limit: number }): Promise<readonly DeadLetter[]> {
+  async list(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
     const { refusedBy: one } = filter;
     const from = one === undefined ? ['collector', ...(await this.#connectors())] : [await this.#known(one)];
-    const lists = await Promise.all(from.map((refusedBy) => this.#newest(topicOf(refusedBy), filter.limit)));
+    const lists = await Promise.all(from.map((refusedBy) => this.#newest(topicOf(refusedBy), filter)));
     return lists
       .flat()
       .sort((a, b) => b.at - a.at)
@@ -80,6 +83,17 @@ export class LogDeadLetterStore implements DeadLetterStore {
     return count;
   }
 
+  /** The log drops records from its beginning only, in which they are as old as they were refused early. */
+  async purge({ refusedBy, before }: { readonly refusedBy: string; readonly before?: number }): Promise<number> {
+    const topic = topicOf(await this.#known(refusedBy));
+    const bounds = await this.#bounds(topic);
+    if (!bounds) return 0;
+    const { startOffset, endOffset } = bounds;
+    const offset = before === undefined ? endOffset : await this.#firstSince(before, { ...bounds, topic });
+    if (offset > startOffset) await this.#log.admin.deleteRecords([{ topic, partition: 0, offset }]);
+    return offset - startOffset;
+  }
+
   async close(): Promise<void> {
     await this.#producer?.close();
   }
@@ -99,19 +113,63 @@ export class LogDeadLetterStore implements DeadLetterStore {
     }
   }
 
-  async #newest(topic: string, limit: number): Promise<DeadLetter[]> {
+  /** The offset of the first dead letter that was refused at this time or later. */
+  async #firstSince(time: number, { topic, startOffset, endOffset }: PartitionOffsets): Promise<number> {
+    let offset = startOffset;
+    while (offset < endOffset) {
+      const { records } = await this.#log.read({ topic, partition: 0, offset });
+      const last = records.at(-1);
+      if (!last) break;
+      const later = records.find((record) => refusedAt(record) >= time);
+      if (later) return later.offset;
+      offset = last.offset + 1;
+    }
+    return endOffset;
+  }
+
+  /** Looks through a topic from its end, part by part, until there are enough. */
+  async #newest(topic: string, filter: DeadLetterFilter): Promise<DeadLetter[]> {
     const bounds = await this.#bounds(topic);
     if (!bounds) return [];
+    const first = Math.max(bounds.startOffset, bounds.endOffset - MOST_SEARCHED);
     const found: DeadLetter[] = [];
-    let position: Position = { topic, partition: 0, offset: Math.max(bounds.startOffset, bounds.endOffset - limit) };
-    for (;;) {
-      const { records } = await this.#log.read(position);
-      const last = records.at(-1);
-      if (!last || found.length >= limit) return found;
-      for (const record of records) found.push(toView({ ...position, offset: record.offset }, record));
-      position = { ...position, offset: last.offset + 1 };
+    let end = bounds.endOffset;
+    let size = filter.limit;
+    while (end > first && found.length < filter.limit) {
+      const start = Math.max(first, end - size);
+      const part = await this.#part(topic, start, end);
+      found.unshift(...part.filter((letter) => meets(letter, filter)));
+      end = start;
+      size = SEARCHED_AT_ONCE;
     }
+    return found.slice(-filter.limit);
   }
+
+  async #part(topic: string, start: number, end: number): Promise<DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    let offset = start;
+    while (offset < end) {
+      const { records } = await this.#log.read({ topic, partition: 0, offset });
+      const last = records.at(-1);
+      if (!last) break;
+      for (const record of records) {
+        if (record.offset < end) found.push(toView({ topic, partition: 0, offset: record.offset }, record));
+      }
+      offset = last.offset + 1;
+    }
+    return found;
+  }
+}
+
+function meets({ code, reason, payload, at }: DeadLetter, filter: DeadLetterFilter): boolean {
+  if (filter.code !== undefined && code !== filter.code) return false;
+  if (at < (filter.from ?? Number.NEGATIVE_INFINITY) || at >= (filter.to ?? Number.POSITIVE_INFINITY)) return false;
+  const text = filter.text?.toLowerCase();
+  return text === undefined || reason.toLowerCase().includes(text) || payload.toLowerCase().includes(text);
+}
+
+function refusedAt(record: LogRecord): number {
+  return fromDeadLetter(record).context.at ?? record.timestamp;
 }
 
 function topicOf(refusedBy: string): string {

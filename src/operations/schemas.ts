@@ -193,9 +193,31 @@ const refusedBy = Type.String({ description: "A connector's name, or `collector`
 const deadLetterId = Type.String({ description: '`topic-partition-offset`', pattern: '^[A-Za-z0-9._-]{1,300}$' });
 
 export const deadLettersQuery = Type.Object(
-  { refusedBy: Type.Optional(refusedBy), limit: limit(MOST_EVENTS, 100) },
+  {
+    refusedBy: Type.Optional(refusedBy),
+    code: Type.Optional(Type.String({ description: 'The code of the refusal', pattern: '^[A-Z0-9_]{1,100}$' })),
+    text: Type.Optional(
+      Type.String({ description: 'Is in the reason or the payload, in any case', minLength: 1, maxLength: 200 }),
+    ),
+    from: Type.Optional(
+      Type.String({
+        description: 'Refused at this time or later: RFC 3339 or milliseconds since the epoch',
+        maxLength: 64,
+      }),
+    ),
+    to: Type.Optional(Type.String({ description: 'Refused before this time', maxLength: 64 })),
+    limit: limit(MOST_EVENTS, 100),
+  },
   { additionalProperties: false },
 );
+export const purgeQuery = Type.Object(
+  {
+    refusedBy,
+    before: Type.Optional(Type.String({ description: 'Only those refused before this time', maxLength: 64 })),
+  },
+  { additionalProperties: false },
+);
+export const purgeReply = Type.Object({ purged: count });
 export const deadLettersReply = Type.Object({ deadLetters: Type.Array(deadLetter) });
 export const deadLetterParams = Type.Object({ id: deadLetterId });
 export const deadLetterReply = deadLetter;

@@ -264,6 +264,24 @@ test('dead letters are listed, shown and replayed', async (t) => {
   assert.equal(tooLarge.json().error.code, 'REQUEST_INVALID');
 });
 
+test('dead letters are looked for and dropped', async (t) => {
+  const { ask, operations } = setUp(t);
+  const letter = { code: 'C', reason: 'r', at: 1, payload: '{"a":1}', refusedBy: 'files' };
+  operations.letters = [2, 3].map((offset) => ({ ...letter, id: `millrace-dead-letters-files-0-${offset}` }));
+  const query = 'refusedBy=files&code=EVENT_ID_TAKEN&text=%22a%22&from=1970-01-01T00:00:01Z&to=2000';
+  assert.equal((await ask(`/api/dead-letters?${query}`)).status, 200);
+  const drop = (query: string) => ask(`/api/dead-letters?${query}`, { method: 'DELETE' });
+  assert.deepEqual((await drop('refusedBy=files&before=5')).json(), { purged: 2 });
+  assert.deepEqual(operations.asked, [
+    'list {"refusedBy":"files","code":"EVENT_ID_TAKEN","text":"\\"a\\"","from":1000,"to":2000}',
+    'purge {"refusedBy":"files","before":5}',
+  ]);
+  for (const wrong of ['', 'refusedBy=..%2F', 'refusedBy=files&before=soon', 'refusedBy=files&code=C'])
+    assert.equal((await drop(wrong)).status, 400, wrong);
+  for (const wrong of ['text=', 'code=a%20b', 'from=never', 'txt=a', `text=${'x'.repeat(201)}`])
+    assert.equal((await ask(`/api/dead-letters?${wrong}`)).status, 400, wrong);
+});
+
 test('the server answers only to names that no other site can take', async (t) => {
   const { ask } = setUp(t, { hosts: ['Ops.example.org'] });
   const status = async (host: string) => (await ask('/api/status', { headers: { host } })).status;

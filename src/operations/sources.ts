@@ -42,12 +42,27 @@ export interface DeadLetter {
   readonly payload: string;
 }
 
+/** Which dead letters are meant: those that meet all of it. */
+export interface DeadLetterFilter {
+  /** A connector's name or `collector`. */
+  readonly refusedBy?: string;
+  readonly code?: string;
+  /** Is in the reason or in the payload, in any case. */
+  readonly text?: string;
+  /** When it was refused: from then on, and before then, in milliseconds since the epoch. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly limit: number;
+}
+
 export interface DeadLetterStore {
-  /** Newest first. `refusedBy`: a connector's name or `collector`. */
-  list(filter: { readonly refusedBy?: string; readonly limit: number }): Promise<readonly DeadLetter[]>;
+  /** Newest first; with a filter the newest 100,000 of each topic are looked through. */
+  list(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   show(id: string): Promise<DeadLetter | undefined>;
   /** Puts dead letters of a connector into their source topic again; returns how many. */
   replay(filter: { readonly refusedBy: string; readonly ids?: readonly string[] }): Promise<number>;
+  /** Drops dead letters for good: all, or those refused before a time. Returns how many. */
+  purge(filter: { readonly refusedBy: string; readonly before?: number }): Promise<number>;
 }
 
 export interface ConnectorControl {

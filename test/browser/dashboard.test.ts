@@ -218,6 +218,29 @@ browserTest('connectors are steered and dead letters replayed from the page', as
   assertQuiet(observed);
 });
 
+browserTest('dead letters are looked for and dropped from the page', async (browser, t) => {
+  const letter = { code: 'C', reason: 'why', at: Date.now(), payload: '{}', refusedBy: 'files' };
+  const { page, operations, observed } = await visit(browser, t, {
+    prepare: (operations) => {
+      operations.letters = [1, 2, 3].map((offset) => ({ ...letter, id: `millrace-dead-letters-files-0-${offset}` }));
+    },
+  });
+  await until('they are there', async () => (await page.locator('#letters tr').count()) === 3);
+  await page.fill('#letters-text', '한글 "a"');
+  await page.press('#letters-text', 'Enter');
+  await until('they are looked for', () => operations.asked.includes('list {"text":"한글 \\"a\\""}'));
+  assert.equal(await page.isHidden('#letters-purge'), true, 'nothing is dropped of everyone at once');
+  await page.selectOption('#letters-by', 'files');
+  page.once('dialog', (dialog) => void dialog.dismiss());
+  await page.click('#letters-purge');
+  assert.equal(operations.letters.length, 3);
+  page.once('dialog', (dialog) => void dialog.accept());
+  await page.click('#letters-purge');
+  await until('all are gone', async () => (await texts(page, '#letters-message')).join() === '3 dropped.');
+  assert.equal(operations.asked.at(-2), 'purge {"refusedBy":"files"}');
+  assertQuiet(observed);
+});
+
 browserTest('the page speaks the language of its browser, and another one when asked', async (browser, t) => {
   const { page, observed } = await visit(browser, t, { context: { locale: 'ko-KR' } });
   await isLive(page);

@@ -221,6 +221,11 @@ test('commands speak to the running program, and open the data where none runs',
   assert.match(millrace('deadletters', 'show', taken.id).stdout, /payload: .*"colorName":"blue"/);
   assert.equal(millrace('deadletters', 'show', 'millrace-dead-letters-0-999').status, 1);
 
+  const found = (...words: string[]) => JSON.parse(millrace('deadletters', 'list', '--json', ...words).stdout).length;
+  assert.equal(found('--code', 'EVENT_ID_TAKEN', '--text', 'BLUE', '--from', '2026-01-01T00:00:00Z'), 1);
+  assert.equal(found('--to', '2026-01-01T00:00:00Z'), 0);
+  assert.equal(millrace('deadletters', 'list', '--from', 'yesterday').status, 2);
+
   // Between a commit of files and that of the group's position, records count as loaded and as waiting.
   const loadedIntoFiles = () =>
     until('the files have all', async () => {
@@ -234,6 +239,11 @@ test('commands speak to the running program, and open the data where none runs',
     return connectors.some(({ name, deadLettered }) => name === 'search' && deadLettered === 2);
   });
   assert.equal(await loadedIntoFiles(), before);
+
+  assert.equal(millrace('deadletters', 'purge').status, 2);
+  assert.equal(JSON.parse(millrace('deadletters', 'purge', 'search', '--json').stdout).purged, 2);
+  assert.equal(found('--of', 'search'), 0);
+  assert.equal(found(), 1);
 
   assert.equal(millrace('connectors', 'pause', 'files').status, 0);
   await until('it is paused', () => /files +files +PAUSED/.test(millrace('connectors').stdout));

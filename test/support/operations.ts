@@ -1,6 +1,12 @@
 import type { TimeRange } from '../../src/loader/replay.ts';
 import type { ReplayState } from '../../src/loader/replay-job.ts';
-import type { DeadLetter, Operations, TailedRecord, TailStart } from '../../src/operations/sources.ts';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  Operations,
+  TailedRecord,
+  TailStart,
+} from '../../src/operations/sources.ts';
 import type { ConnectorStatus, Status } from '../../src/operations/status.ts';
 import type { EventFilter, EventQuery, StoredEvent } from '../../src/sinks/event-query.ts';
 import { defineErrors } from '../../src/support/errors.ts';
@@ -52,8 +58,18 @@ export class FakeOperations implements Operations {
   }
 
   readonly deadLetters = {
-    list: async ({ refusedBy, limit }: { refusedBy?: string; limit: number }) =>
-      this.letters.filter((letter) => refusedBy === undefined || letter.refusedBy === refusedBy).slice(0, limit),
+    list: async ({ limit, ...filter }: DeadLetterFilter) => {
+      const { refusedBy, ...more } = filter;
+      if (Object.keys(more).length > 0) this.asked.push(`list ${JSON.stringify(filter)}`);
+      return this.letters.filter((letter) => refusedBy === undefined || letter.refusedBy === refusedBy).slice(0, limit);
+    },
+    purge: async (filter: { refusedBy: string; before?: number }) => {
+      this.asked.push(`purge ${JSON.stringify(filter)}`);
+      const kept = this.letters.filter(({ refusedBy }) => refusedBy !== filter.refusedBy);
+      const purged = this.letters.length - kept.length;
+      this.letters = kept;
+      return purged;
+    },
     show: async (id: string) => this.letters.find((letter) => letter.id === id),
     replay: async ({ refusedBy, ids }: { refusedBy: string; ids?: readonly string[] }) => {
       this.asked.push(`replay ${refusedBy} ${ids?.join(',') ?? 'all'}`);

@@ -8,6 +8,8 @@ import {
   deadLettersQuery,
   deadLettersReply,
   errors,
+  purgeQuery,
+  purgeReply,
   rangeBody,
   replayBody,
   replayedParams,
@@ -15,6 +17,7 @@ import {
   replayStateReply,
 } from '../schemas.ts';
 import type { ConnectorControl, DeadLetterStore } from '../sources.ts';
+import { parseTime } from '../times.ts';
 
 export interface ControlRoutes {
   readonly deadLetters: DeadLetterStore;
@@ -36,10 +39,24 @@ export function registerControlRoutes(server: Server, { deadLetters, connectors,
         response: { 200: deadLettersReply, ...errors },
       },
     },
-    async ({ query: { refusedBy, limit } }) => ({
-      deadLetters: await questions.ask(() =>
-        deadLetters.list(refusedBy === undefined ? { limit } : { refusedBy, limit }),
-      ),
+    async ({ query: { from, to, ...filter } }) => {
+      const times = { ...timeOf('from', from), ...timeOf('to', to) };
+      return { deadLetters: await questions.ask(() => deadLetters.list({ ...filter, ...times })) };
+    },
+  );
+
+  server.delete(
+    '/api/dead-letters',
+    {
+      schema: {
+        tags,
+        summary: 'Drop dead letters for good: all, or those refused before a time',
+        querystring: purgeQuery,
+        response: { 200: purgeReply, ...errors },
+      },
+    },
+    async ({ query: { refusedBy, before } }) => ({
+      purged: await questions.ask(() => deadLetters.purge({ refusedBy, ...timeOf('before', before) })),
     }),
   );
 
@@ -138,4 +155,8 @@ export function registerControlRoutes(server: Server, { deadLetters, connectors,
       return reply.code(204).send();
     },
   });
+}
+
+function timeOf<Name extends string>(name: Name, text: string | undefined): { readonly [K in Name]?: number } {
+  return text === undefined ? {} : ({ [name]: parseTime(name, text) } as { [K in Name]: number });
 }
