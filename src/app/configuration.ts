@@ -333,7 +333,7 @@ export function eventSchemas({ configuration, file }: LoadedConfiguration): Map<
 }
 
 /** The kind of sink that a connector has. */
-export function sinkKind(connector: ConnectorConfiguration): SinkKind {
+export function sinkKind(connector: Pick<ConnectorConfiguration, SinkKind>): SinkKind {
   if (connector.files) return 'files';
   return connector.search ? 'search' : 'table';
 }

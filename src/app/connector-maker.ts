@@ -3,25 +3,16 @@ import path from 'node:path';
 import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping.ts';
 import { mapConnector } from '../connect/config/mapping.ts';
 import type { ReferenceSources } from '../connect/config/references.ts';
-import { processReferences } from '../connect/config/references.ts';
-import { topicPattern } from '../connect/config/topic-pattern.ts';
 import type { StoredConnector } from '../connect/store/connector-store.ts';
-import { deadLetterTopic, isOwnTopic, replayTopic } from '../log/dead-letter.ts';
+import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
-import { defineErrors } from '../support/errors.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { eventTopics, localStore } from './configuration.ts';
 import { ConnectorHost, loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
+import { chosenTopics, directoryOf, referencesOf } from './made-connectors.ts';
 import { ownTopicOptions } from './topics.ts';
-
-export const connectorMakerErrors = defineErrors({
-  CONNECTOR_TOPIC_MISSING: {
-    decision: 'retry',
-    help: 'Make the topic, or change "topics"; the connector starts by itself then.',
-  },
-});
 
 /** What a connector that was made at run time is started with. */
 export type Settings = NonNullable<Mapping['settings']>;
@@ -39,18 +30,10 @@ export interface ConnectorMakerOptions {
 export class ConnectorMaker {
   readonly #options: ConnectorMakerOptions;
   readonly #sources: ReferenceSources;
-  readonly #stores: string;
 
   constructor(options: ConnectorMakerOptions) {
     this.#options = options;
-    const { data, connect } = options.configuration;
-    this.#stores = path.resolve(connect.stores ?? path.join(data, 'connect'));
-    this.#sources = processReferences({
-      environment: process.env,
-      variables: connect.environment,
-      directory: connect.secrets === undefined ? undefined : path.resolve(connect.secrets),
-      stores: this.#stores,
-    });
+    this.#sources = referencesOf(options.configuration);
   }
 
   /**
@@ -68,15 +51,8 @@ export class ConnectorMaker {
   }
 
   /** The topics that a choice means by now. Throws CONNECTOR_TOPIC_MISSING. */
-  async choose({ names, pattern }: TopicChoice): Promise<readonly string[]> {
-    const topics = await this.#options.log.admin.topics();
-    if (names) {
-      const missing = names.filter((wanted) => !topics.some(({ name }) => name === wanted));
-      if (missing.length === 0) return names;
-      throw connectorMakerErrors.CONNECTOR_TOPIC_MISSING(`There is no topic ${missing.join(', ')}.`);
-    }
-    const meant = topicPattern(pattern);
-    return topics.map(({ name }) => name).filter((name) => !isOwnTopic(name) && meant.test(name));
+  choose(choice: TopicChoice): Promise<readonly string[]> {
+    return chosenTopics(choice, this.#options.log.admin);
   }
 
   /** Makes what a connector needs besides its topics. */
@@ -110,9 +86,8 @@ export class ConnectorMaker {
     return localStore({ [kind]: sinkConfig }, this.#directoryOf(name));
   }
 
-  /** What a connector has on this machine, unless its configuration says otherwise. */
   #directoryOf(name: string): string {
-    return path.join(this.#stores, name);
+    return directoryOf(this.#options.configuration, name);
   }
 
   #ownerOf(place: string, except: string, others: 'all' | 'earlier'): string | undefined {

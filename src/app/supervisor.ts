@@ -17,7 +17,7 @@ import { openConnectorStore } from '../connect/store/log-connector-store.ts';
 import { takingPart } from '../connect/store/taking-part.ts';
 import { WorkerBoard } from '../connect/store/worker-board.ts';
 import { groupOf } from '../loader/connector.ts';
-import { CONNECTORS_TOPIC, replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
+import { replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
 import type { Admin, Position } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
@@ -32,6 +32,7 @@ import { activeTopics, positionsOf, reachedByTopic } from './connector-positions
 import type { ConnectorHost } from './connector-thread.ts';
 import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
+import { topicOfConnectors } from './made-connectors.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { Standings } from './standings.ts';
 import { keepsPosition, standingAlone, taskOf } from './standings.ts';
@@ -208,7 +209,7 @@ export class Supervisor implements Connectors {
 
   async #open(): Promise<void> {
     const { log, logger, configuration } = this.#options;
-    const topic = connectorsTopic(CONNECTORS_TOPIC, configuration.connect.group);
+    const topic = topicOfConnectors(configuration);
     const backoff = new Backoff(RETRY);
     while (!this.#stopped.signal.aborted && !this.#store) {
       try {

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { adoptFiles } from '../sinks/files/adopt.ts';
 import { storeOf } from '../sinks/files/stores/choose.ts';
 import { systemClock } from '../support/clock.ts';
@@ -32,7 +31,8 @@ export const adopt: Command = {
     const given = values['from'] ?? 'position';
     const from = FROM.find((one) => one === given);
     if (from === undefined) throw cliErrors.USAGE('--from takes "position" or "earliest".');
-    const { name, loaded, connector, topics } = namedConnector('adopt', call);
+    const named = await namedConnector('adopt', call);
+    const { name, loaded, connector, dataDirectory } = named;
     const { files } = connector;
     if (files?.guarantee !== 'exactly-once') {
       throw cliErrors.USAGE(`adopt is for connectors that load into files exactly once, and ${name} does not.`);
@@ -40,8 +40,9 @@ export const adopt: Command = {
     await using stack = new AsyncDisposableStack();
     const log = stack.adopt(await openExistingLog(loaded), (log) => log.close());
     // It may be the first to come there, so it makes the folder where there is none.
-    const store = stack.adopt(storeOf(files, path.resolve(loaded.configuration.data)), (store) => store.close());
+    const store = stack.adopt(storeOf(files, dataDirectory), (store) => store.close());
     await store.open(signal);
+    const topics = await named.topicsIn(log.admin);
     const adopted = await adoptFiles({
       ...{ store, admin: log.admin, connector: name, topics, from, signal },
       ...{ clock: systemClock, logger: silentLogger, newId: () => crypto.randomUUID() },

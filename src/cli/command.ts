@@ -23,6 +23,10 @@ export const cliErrors = defineErrors({
     decision: 'retry',
     help: 'The embedded log belongs to one process: stop Millrace, and call this again.',
   },
+  CONNECTOR_UNUSABLE: {
+    decision: 'refuse',
+    help: 'Call this where the connector runs: with its configuration of "connect", its variables and its secrets.',
+  },
   NOT_REACHABLE: {
     decision: 'retry',
     help: 'Start Millrace with "millrace up", or name its configuration with --config.',

@@ -30,11 +30,11 @@ export const compact: Command = {
   async run(call) {
     const { values, output, signal } = call;
     const beforeMs = durationOf(values['before']);
-    const { name, loaded, connector } = namedConnector('compact', call);
+    const { name, dataDirectory, connector } = await namedConnector('compact', call);
     const { files } = connector;
     if (!files) throw cliErrors.USAGE(`compact is for connectors that load into files, and ${name} does not.`);
     await using stack = new AsyncDisposableStack();
-    const store = stack.adopt(await openFileStore(files, loaded, signal), (store) => store.close());
+    const store = stack.adopt(await openFileStore(files, dataDirectory, signal), (store) => store.close());
     const dryRun = values['dry-run'] === true;
     const found = await compactFiles({
       store,

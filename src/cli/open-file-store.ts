@@ -1,6 +1,4 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import type { LoadedConfiguration } from '../app/configuration.ts';
 import type { FilesConfig } from '../sinks/files/config.ts';
 import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
 import type { FileStore } from '../sinks/files/stores/file-store.ts';
@@ -9,13 +7,12 @@ import { cliErrors } from './command.ts';
 /** Opens the store of a connector that loads into files, but makes none. Whoever asked closes it. */
 export async function openFileStore(
   files: FilesConfig,
-  { configuration }: LoadedConfiguration,
+  dataDirectory: string,
   signal: AbortSignal,
 ): Promise<FileStore> {
-  const data = path.resolve(configuration.data);
-  const directory = filesDirectory(files, data);
+  const directory = filesDirectory(files, dataDirectory);
   if (directory !== undefined && !existsSync(directory)) throw cliErrors.NOT_REACHABLE(`There is no ${directory}.`);
-  const store = storeOf(files, data);
+  const store = storeOf(files, dataDirectory);
   try {
     await store.open(signal);
   } catch (error) {

@@ -1,11 +1,17 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
+import type { Configuration } from '../app/definition.ts';
 import { configuredPartitions } from '../app/topics.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
 import { MillraceError } from '../support/errors.ts';
 import { cliErrors } from './command.ts';
+
+/** Where the embedded log is. */
+export function logDirectory({ data }: Configuration): string {
+  return path.resolve(data, 'log');
+}
 
 /**
  * Opens the configured log, but makes none. Whoever asked closes it.
@@ -14,7 +20,7 @@ import { cliErrors } from './command.ts';
  */
 export async function openExistingLog({ configuration }: LoadedConfiguration): Promise<OpenLog> {
   const { data, log: config, logging } = configuration;
-  const directory = path.resolve(data, 'log');
+  const directory = logDirectory(configuration);
   if (config.embedded && !existsSync(directory)) throw cliErrors.NOT_REACHABLE(`${path.resolve(data)} holds no log.`);
   try {
     return await openLog({

@@ -1,5 +1,4 @@
 import { sinkMaker } from '../app/connector-sink.ts';
-import { sinkPlan } from '../app/sink-plan.ts';
 import { createTopics } from '../app/topics.ts';
 import { parseTimestamp } from '../event/time.ts';
 import type { Replayed, TimeRange } from '../loader/replay.ts';
@@ -10,7 +9,7 @@ import { createLogger } from '../support/logger.ts';
 import type { Call, Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
 import type { NamedConnector } from './named-connector.ts';
-import { namedConnector } from './named-connector.ts';
+import { namedConnector, planOf } from './named-connector.ts';
 import { openExistingLog } from './open-log.ts';
 import { progressBar } from './progress-bar.ts';
 import type { ProgramClient } from './target.ts';
@@ -37,7 +36,7 @@ export const replay: Command = {
   async run(call) {
     const { output, signal } = call;
     const range = rangeOf(call);
-    const connector = namedConnector('replay', call);
+    const connector = await namedConnector('replay', call);
     const work: Work = { connector, range, onProgress: progressBar(output, 'records'), signal };
     // Kafka is open to any process; the embedded log to the one that has it.
     const program = connector.loaded.configuration.log.embedded && (await findProgram(connector.loaded));
@@ -69,14 +68,15 @@ interface Work {
 }
 
 async function inThisProcess({ connector: named, range, onProgress, signal }: Work): Promise<Replayed> {
-  const { name, topics, loaded, connector } = named;
+  const { name, loaded, connector } = named;
   const { configuration } = loaded;
   await using stack = new AsyncDisposableStack();
   const log = stack.adopt(await openExistingLog(loaded), (log) => log.close());
   // A connector that is new in the configuration has no topics of its own yet.
   await createTopics(log.admin, configuration);
   const logger = createLogger({ ...configuration.logging, level: 'error' });
-  const createSink = sinkMaker(sinkPlan(configuration, name), log, logger);
+  const createSink = sinkMaker(planOf(named), log, logger);
+  const topics = await named.topicsIn(log.admin);
   const { loader: config } = connector;
   return await replayRange({
     ...{ log, connector: name, topics, config, createSink },

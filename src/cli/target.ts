@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { LoadedConfiguration } from '../app/configuration.ts';
+import { topicOfConnectors } from '../app/made-connectors.ts';
 import { findRunning } from '../app/running.ts';
 import { configuredPartitions, createTopics } from '../app/topics.ts';
+import type { FlatConfig } from '../connect/config/mapping.ts';
+import { readConnectors } from '../connect/store/log-connector-store.ts';
 import type { TimeRange } from '../loader/replay.ts';
 import type { ReplayState } from '../loader/replay-job.ts';
 import { openLog } from '../log/open.ts';
@@ -76,7 +79,12 @@ async function openData({ configuration }: LoadedConfiguration): Promise<Target>
   });
   // A topic or connector that is new in the configuration has none yet.
   await createTopics(log.admin, configuration);
-  const deadLetters = new LogDeadLetterStore(log, async () => Object.keys(configuration.connectors));
+  const deadLetters = new LogDeadLetterStore(log, async () => [
+    ...new Set([
+      ...Object.keys(configuration.connectors),
+      ...(await readConnectors(log, topicOfConnectors(configuration))).keys(),
+    ]),
+  ]);
   return {
     tail: (topic, from, signal) => tail(log, systemClock, topic, from, signal),
     deadLetters,
@@ -99,6 +107,12 @@ export class ProgramClient implements Target {
 
   status(): Promise<Status> {
     return this.#ask<Status>('GET', '/api/status');
+  }
+
+  /** Of a connector in Kafka Connect's form; undefined if there is none. */
+  async connectorConfig(connector: string): Promise<FlatConfig | undefined> {
+    const all = await this.#ask<Record<string, { info: { config: FlatConfig } }>>('GET', '/connectors?expand=info');
+    return new Map(Object.entries(all)).get(connector)?.info.config;
   }
 
   async control(connector: string, action: 'pause' | 'resume' | 'restart'): Promise<void> {

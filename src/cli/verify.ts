@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { OpenLog } from '../log/open.ts';
 import { verifyFiles } from '../sinks/files/verify/verify.ts';
 import { verifyKeyed } from '../sinks/keyed-verification.ts';
@@ -28,23 +27,25 @@ export const verify: Command = {
     'With the embedded log, stop the program first. Exit code 0 only if nothing is lost, doubled, unexpected or corrupt.',
   async run(call) {
     const { output, signal } = call;
-    const connector = namedConnector('verify', call);
+    const connector = await namedConnector('verify', call);
     const compare = comparisonOf(connector);
     await using stack = new AsyncDisposableStack();
     const log = stack.adopt(await openExistingLog(connector.loaded), (log) => log.close());
-    const { name, topics } = connector;
+    const { name } = connector;
+    const topics = await connector.topicsIn(log.admin);
     const onProgress = progressBar(output, 'records');
     return report(output, await compare({ log, connector: name, topics, onProgress, signal }));
   },
 };
 
 /** How the store of a connector is compared with the log. */
-function comparisonOf({ name, loaded, connector }: NamedConnector): (options: ComparisonOptions) => Promise<Findings> {
+function comparisonOf(named: NamedConnector): (options: ComparisonOptions) => Promise<Findings> {
+  const { name, connector, dataDirectory } = named;
   const { files, search, table } = connector;
   if (files) {
     return async (options) => {
       await using stack = new AsyncDisposableStack();
-      const store = stack.adopt(await openFileStore(files, loaded, options.signal), (store) => store.close());
+      const store = stack.adopt(await openFileStore(files, dataDirectory, options.signal), (store) => store.close());
       return { partitions: await verifyFiles({ ...options, store, guarantee: files.guarantee }), unexpected: 0 };
     };
   }
@@ -59,8 +60,7 @@ function comparisonOf({ name, loaded, connector }: NamedConnector): (options: Co
   if (table) {
     return async (options) => {
       await using stack = new AsyncDisposableStack();
-      const directory = path.resolve(loaded.configuration.data);
-      const store = stack.adopt(keyedTable(table, directory, name), (store) => store.close());
+      const store = stack.adopt(keyedTable(table, dataDirectory, name), (store) => store.close());
       return await verifyKeyed({ ...options, store });
     };
   }

@@ -57,6 +57,22 @@ export async function openConnectorStore(options: LogConnectorStoreOptions): Pro
   return store;
 }
 
+/** The connectors as they stand in the topic by now, by name; none where there is no topic. Throws the log's errors. */
+export async function readConnectors(log: Log, topic: string): Promise<ReadonlyMap<string, StoredConnector>> {
+  const table = new ConnectorTable();
+  if (!(await log.admin.topics()).some(({ name }) => name === topic)) return table.all;
+  const [{ startOffset, endOffset } = { startOffset: 0, endOffset: 0 }] = await log.admin.offsets(topic);
+  let offset = startOffset;
+  while (offset < endOffset) {
+    const { records } = await log.read({ topic, partition: PARTITION, offset });
+    const last = records.at(-1);
+    if (!last) break;
+    for (const record of records) table.apply(record);
+    offset = last.offset + 1;
+  }
+  return table.all;
+}
+
 /** Connectors in a topic of the log, which all workers read to its end and then go on reading. */
 class LogConnectorStore implements ConnectorStore {
   readonly #options: LogConnectorStoreOptions;
