@@ -37,7 +37,7 @@ export async function startLoading(options: LoadingOptions, stack: AsyncDisposab
   stack.defer(() => view.close());
   const loaders = new Loaders(directory, configuration, stack);
   await Promise.all(Array.from({ length: options.loaders }, () => loaders.join()));
-  return { collector, view, loaders };
+  return { collector, view, loaders, configuration };
 }
 
 /** The loaders of the moment: processes that share a data directory and two consumer groups. */

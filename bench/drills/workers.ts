@@ -3,19 +3,24 @@
  * whichever worker is there, while records flow and workers are killed and started: afterwards
  * every worker tells the same, and each store has each record once.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { groupOf } from '../../src/loader/connector.ts';
+import type { Postgres } from '../../test/engines/postgres.ts';
+import { startPostgres } from '../../test/engines/postgres.ts';
 import type { Program } from '../../test/support/program.ts';
-import { compare, copiesBeyond, idsInFiles, idsInTable, missingIn } from '../../test/support/read-back.ts';
+import type { Copies } from '../../test/support/read-back.ts';
+import { compare, copiesBeyond, idsInFiles, missingIn } from '../../test/support/read-back.ts';
 import { until } from '../../test/support/until.ts';
 import type { BenchResult } from '../result.ts';
 import { meets } from '../result.ts';
 import type { Report } from '../run.ts';
 import { startLoading, TOPICS } from './loaders.ts';
 import { OpenLoop } from './open-loop.ts';
+import { verified } from './verified.ts';
 import { OPERATIONS, WorkersApi } from './workers/api.ts';
 
 export interface WorkersOptions {
@@ -32,8 +37,9 @@ export interface WorkersOptions {
 
 const FILES = ['files-a', 'files-b'];
 const TABLES = ['table-a', 'table-b'];
-/** Workers go all the time, with what they had to say of it. */
-const CONFIGURATION = { connectors: {}, logging: { level: 'error', format: 'text' } };
+/** The name of the secret with the address of the PostgreSQL server. */
+const SECRET = 'postgres';
+const LOOK_AT_TABLE_MS = 60_000;
 const LOADED_MS = 300_000;
 const AGREED_MS = 10_000;
 const LOOK_MS = 500;
@@ -56,8 +62,17 @@ export async function workersDrill(options: WorkersOptions, report: Report): Pro
 
 async function drill(options: WorkersOptions, directory: string, report: Report): Promise<BenchResult> {
   await using stack = new AsyncDisposableStack();
-  const { collector, view, loaders } = await startLoading(
-    { directory, loaders: options.workers, partitions: options.partitions, configuration: CONFIGURATION },
+  const server = await startPostgres();
+  stack.defer(() => server.close());
+  const secrets = path.join(directory, 'secrets');
+  mkdirSync(secrets);
+  writeFileSync(path.join(secrets, SECRET), server.url);
+  const { collector, view, loaders, configuration } = await startLoading(
+    {
+      ...{ directory, loaders: options.workers, partitions: options.partitions },
+      // Workers go all the time, with what they had to say of it.
+      configuration: { connectors: {}, connect: { secrets }, logging: { level: 'error', format: 'text' } },
+    },
     stack,
   );
   const api = new WorkersApi(() => loaders.running);
@@ -75,7 +90,7 @@ async function drill(options: WorkersOptions, directory: string, report: Report)
     if (performance.now() > nextWorker && loaders.change()) nextWorker = performance.now() + options.workerEveryMs;
     const operation = OPERATIONS[api.changes % OPERATIONS.length]!;
     const name = names[Math.floor(Math.random() * names.length)]!;
-    await operation(api, name, configOf(name));
+    await operation(api, name, configOf);
     if (api.changes % REPORT_EVERY_CHANGES === 0) {
       report(`${api.changes} changes, ${loaders.changes} workers gone, ${load.acknowledged.size} events`);
     }
@@ -92,7 +107,8 @@ async function drill(options: WorkersOptions, directory: string, report: Report)
   const log = await view.ids(TOPICS);
   const place = (name: string) => path.join(collector.data, 'connect', name);
   const files = await Promise.all(FILES.map((name) => idsInFiles(place(name))));
-  const tables = TABLES.map((name) => idsInTable(place(name)));
+  const tables = await Promise.all(TABLES.map((name) => idsInPostgres(server, tableOf(name))));
+  const findings = await findingsOf(names, directory, configuration, report);
   const compared = [log, ...files, ...tables].map((one) => compare(load.acknowledged, load.sent, one));
   const figures = {
     seconds: options.seconds,
@@ -110,6 +126,7 @@ async function drill(options: WorkersOptions, directory: string, report: Report)
     stopped: loaders.stopped,
     workers,
     disagreeing,
+    not_verified: findings,
     bad_exits: exitCodes.filter((code) => code !== 0).length,
   };
   const targets = {
@@ -118,6 +135,7 @@ async function drill(options: WorkersOptions, directory: string, report: Report)
     max_doubled: 0,
     max_unexpected: 0,
     max_disagreeing: 0,
+    max_not_verified: 0,
     max_bad_exits: 0,
   };
   return { name: 'workers', ok: meets(figures, targets), figures, ratios: {}, targets };
@@ -139,10 +157,45 @@ async function disagreement(workers: readonly Program[]): Promise<number> {
   return tell();
 }
 
-function configOf(name: string): Record<string, string> {
-  const sink: Record<string, string> = FILES.includes(name)
+/** How many connectors `millrace verify` has something to say against. */
+async function findingsOf(
+  names: readonly string[],
+  directory: string,
+  configuration: object,
+  report: Report,
+): Promise<number> {
+  let findings = 0;
+  for (const name of names) {
+    const { good, said } = await verified(directory, configuration, name);
+    if (good) continue;
+    findings++;
+    report(`verify ${name}: ${said}`);
+  }
+  return findings;
+}
+
+async function idsInPostgres({ url }: Postgres, table: string): Promise<Copies> {
+  const client = new pg.Client({ connectionString: url, query_timeout: LOOK_AT_TABLE_MS });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ id: string; copies: number }>(
+      `SELECT id, count(*)::int AS copies FROM ${table} GROUP BY id`,
+    );
+    return new Map(rows.map(({ id, copies }) => [id, copies]));
+  } finally {
+    await client.end();
+  }
+}
+
+function tableOf(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+/** Of a connector, or of one like another. */
+function configOf(name: string, like = name): Record<string, string> {
+  const sink: Record<string, string> = FILES.includes(like)
     ? { 'connector.class': 'FilesSink', 'rotate.interval.ms': '1000' }
-    : { 'connector.class': 'TableSink', 'sqlite.path': 'search.db' };
+    : { 'connector.class': 'TableSink', 'connection.url': `\${file:${SECRET}}`, 'postgres.table': tableOf(name) };
   // Some on all workers, some on one of them at a time.
-  return { ...sink, topics: TOPICS.join(','), 'tasks.max': name.endsWith('-a') ? '3' : '1' };
+  return { ...sink, topics: TOPICS.join(','), 'tasks.max': like.endsWith('-a') ? '3' : '1' };
 }

@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { groupOf } from '../../../src/loader/connector.ts';
@@ -12,11 +11,11 @@ import { KafkaView } from '../../../test/support/kafka-view.ts';
 import { Program } from '../../../test/support/program.ts';
 import { until } from '../../../test/support/until.ts';
 import type { Report } from '../../run.ts';
+import { verified } from '../verified.ts';
 import type { StoreUnderTest } from './drill.ts';
 import type { Step, StoreFault } from './faults.ts';
 import { FAULT_VARIABLE } from './faults.ts';
 
-const COMMAND = path.join(import.meta.dirname, '../../../bin/millrace');
 const FAULTS = new URL('faults.ts', import.meta.url);
 const CONNECTOR = 'drill';
 const TOPIC = 'select-color';
@@ -32,7 +31,6 @@ const SESSION_MS = 6_000;
 /** Longest time that loading may take to get over a disturbance. */
 const RECOVERY_MS = 180_000;
 const LOOK_MS = 50;
-const VERIFY_MS = 120_000;
 
 export interface RigOptions {
   readonly directory: string;
@@ -184,9 +182,9 @@ export class Rig {
       const letters = await this.#view.ids([deadLetterTopic(CONNECTOR)]);
       found.notInDeadLetters = [...this.#refused].filter((id) => !letters.has(id)).length;
     }
-    const verified = await this.#verify();
-    found.corrupt += verified.corrupt;
-    if (!verified.good) found.notVerified++;
+    const { good, corrupt } = await verified(this.#options.directory, this.#configuration, CONNECTOR);
+    found.corrupt += corrupt;
+    if (!good) found.notVerified++;
   }
 
   /** Sends so many events, and one that the store refuses if there is such a one. */
@@ -256,20 +254,6 @@ export class Rig {
     ]);
     return committed === end;
   }
-
-  /** What the program itself finds. */
-  async #verify(): Promise<{ readonly good: boolean; readonly corrupt: number }> {
-    const file = path.join(this.#options.directory, 'verify.yaml');
-    writeFileSync(file, JSON.stringify({ data: path.join(this.#options.directory, 'data'), ...this.#configuration }));
-    const words = [COMMAND, 'verify', CONNECTOR, '--json', '--config', file];
-    const [code, out] = await new Promise<[number, string]>((resolve) => {
-      execFile(process.execPath, words, { timeout: VERIFY_MS }, (error, stdout) => {
-        resolve([error ? 1 : 0, stdout]);
-      });
-    });
-    const { corrupt = 1 } = code === 0 ? { corrupt: 0 } : (parsed(out)?.total ?? {});
-    return { good: code === 0, corrupt };
-  }
 }
 
 interface DrillEvent {
@@ -285,12 +269,4 @@ function newEvent(hoursAgo: number): DrillEvent {
 function toRecord(event: DrillEvent): NewRecord {
   const timestamp = Date.parse(event.timestamp);
   return { timestamp, headers: { [TYPE_HEADER]: TOPIC }, value: Buffer.from(JSON.stringify(event)) };
-}
-
-function parsed(text: string): { total?: { corrupt?: number } } | undefined {
-  try {
-    return JSON.parse(text) as { total?: { corrupt?: number } };
-  } catch {
-    return undefined;
-  }
 }

@@ -84,20 +84,23 @@ export class WorkersApi {
   }
 }
 
-type Operation = (api: WorkersApi, name: string, config: Record<string, string>) => Promise<void>;
+/** The configuration of a connector; `like` another one, with places of its own. */
+type ConfigOf = (name: string, like?: string) => Record<string, string>;
+
+type Operation = (api: WorkersApi, name: string, configOf: ConfigOf) => Promise<void>;
 
 /** What connectors are told, by turns. */
 export const OPERATIONS: readonly Operation[] = [
   (api, name) => api.pause(name),
   (api, name) => api.resume(name),
-  (api, name, config) =>
-    api.configure(name, { ...config, 'loader.retryMax': `${20 + Math.floor(Math.random() * 40)}s` }),
+  (api, name, configOf) =>
+    api.configure(name, { ...configOf(name), 'loader.retryMax': `${20 + Math.floor(Math.random() * 40)}s` }),
   (api, name) => api.stop(name),
   (api, name) => api.resume(name),
   (api, name) => api.restart(name),
-  async (api, _name, config) => {
+  async (api, name, configOf) => {
     const passing = `passing-${randomUUID().slice(0, 8)}`;
-    await api.create(passing, config);
+    await api.create(passing, configOf(passing, name));
     await api.pause(passing);
     await api.remove(passing);
   },
