@@ -13,7 +13,8 @@ const LOADER = {
   queueBytes: 4 * 2 ** 20,
   stallTimeout: 60_000,
   stopTimeout: 10_000,
-};
+  tolerance: 'all',
+} as const;
 
 /**
  * Records a second from the connector's start, opening its store included, to the last commit.

@@ -1,5 +1,7 @@
 import type { Static } from '../config/fields.ts';
-import { bytes, duration, section } from '../config/fields.ts';
+import { bytes, duration, oneOf, section } from '../config/fields.ts';
+
+export const TOLERANCES = ['all', 'none'] as const;
 
 export const loaderConfig = section(
   {
@@ -19,6 +21,11 @@ export const loaderConfig = section(
       description: 'Records that stand unread in the log for this long mean a stalled reader, which is replaced',
       default: 60_000,
       minimum: 1,
+    }),
+    tolerance: oneOf(TOLERANCES, {
+      description:
+        'What a record that the store can never take does: with all it goes to the dead letters, with none the connector fails at it',
+      default: 'all',
     }),
     stopTimeout: duration({ description: 'Longest time to finish what was begun when stopping', default: 10_000 }),
   },

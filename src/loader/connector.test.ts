@@ -16,7 +16,14 @@ const errors = defineErrors({
   STORE_BROKEN: { decision: 'stop', help: 'mend it' },
 });
 
-const config = { retryInitial: 1, retryMax: 5, queueBytes: 64 * 1024, stallTimeout: 60_000, stopTimeout: 5_000 };
+const config = {
+  retryInitial: 1,
+  retryMax: 5,
+  queueBytes: 64 * 1024,
+  stallTimeout: 60_000,
+  stopTimeout: 5_000,
+  tolerance: 'all',
+} as const;
 
 async function setUp(t: TestContext, keepsPosition: boolean) {
   const log = await openTestLog(t);

@@ -6,7 +6,7 @@ import { decisionOf, MillraceError, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { whenAborted } from '../support/within.ts';
 import type { LoaderConfig } from './config.ts';
-import { ConnectorDeadLetters } from './dead-letters.ts';
+import { ConnectorDeadLetters, noDeadLetters } from './dead-letters.ts';
 import type { ConnectorState, LifecycleEvent } from './lifecycle.ts';
 import { nextState } from './lifecycle.ts';
 import { Run } from './run.ts';
@@ -151,12 +151,12 @@ export class Connector {
   }
 
   async #runUntil(signal: AbortSignal, progressed: () => void): Promise<void> {
-    const { name, createSink } = this.#options;
+    const { name, config, createSink } = this.#options;
     const run = new Run(
       {
         ...this.#options,
         group: groupOf(name),
-        sink: createSink(this.#deadLetters),
+        sink: createSink(config.tolerance === 'all' ? this.#deadLetters : noDeadLetters),
         stallWatch: this.#stallWatch,
       },
       {

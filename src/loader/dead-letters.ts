@@ -1,7 +1,9 @@
 import { deadLetterTopic, toDeadLetter } from '../log/dead-letter.ts';
 import type { LogRecord, Producer, TopicPartition } from '../log/log.ts';
+import { partitionName } from '../log/log.ts';
 import type { DeadLetters, Refusal } from '../sinks/sink.ts';
 import type { Clock } from '../support/clock.ts';
+import { loaderErrors } from './errors.ts';
 
 /** Keeps what a connector's sink refused, in the connector's dead-letter topic. */
 export class ConnectorDeadLetters implements DeadLetters {
@@ -35,3 +37,11 @@ export class ConnectorDeadLetters implements DeadLetters {
     this.#count++;
   }
 }
+
+/** In place of them where no refused record is tolerated: the first one ends the run, and nothing after it is loaded. */
+export const noDeadLetters: DeadLetters = {
+  async put(partition, record, { code, reason }) {
+    const place = `${partitionName(partition)} at offset ${record.offset}`;
+    throw loaderErrors.RECORD_NOT_TOLERATED(`A record of ${place} was refused (${code}): ${reason}`);
+  },
+};

@@ -5,6 +5,10 @@ export const loaderErrors = defineErrors({
     decision: 'retry',
     help: 'The connector reads anew by itself; if this repeats, look at the network between this process and the log.',
   },
+  RECORD_NOT_TOLERATED: {
+    decision: 'stop',
+    help: 'Mend the store or the mapping and restart the connector; with "tolerance: all" such records go to the dead letters.',
+  },
   REPLAY_UNDER_WAY: {
     decision: 'retry',
     help: 'Wait until it is done: "GET /api/connectors/NAME/replay" says how far it is, and DELETE ends it.',

@@ -225,6 +225,30 @@ test('a connector waits for a topic that is not there', async (t) => {
   assert.equal(await program.stop(), 0);
 });
 
+test('a connector that tolerates nothing fails at the first record that its store refuses', async (t) => {
+  const program = await Program.start({ directory: temporaryDirectory(t) });
+  t.after(() => program.kill());
+  const connect = new Connect(() => program);
+  await connect.create('rows', { ...TABLE, 'errors.tolerance': 'none' });
+  const { sent, send } = eventsOf(t, program.collector);
+  await send(3);
+  const client = new Client(program.collector, 1);
+  t.after(() => client.close());
+  await client.send(JSON.stringify({ ...sampleEvent(sent[0]!, 0), colorName: 'another' }));
+  const failed = await connect.reaches('rows', 'FAILED');
+  assert.match(failed.tasks[0]?.trace ?? '', /^RECORD_NOT_TOLERATED: .*EVENT_ID_TAKEN/);
+  await send(20);
+  const counted = async () => (await program.status()).connectors.find(({ name }) => name === 'rows');
+  assert.equal((await counted())?.deadLettered, 0);
+  // It meets the record again, and goes on past it only when it may.
+  await connect.change('POST', '/connectors/rows/restart?includeTasks=true');
+  await connect.reaches('rows', 'FAILED');
+  await connect.change('PUT', '/connectors/rows/config', { ...TABLE, 'errors.tolerance': 'all' });
+  const stores = path.join(program.data, 'connect', 'rows');
+  await until('all are loaded', async () => isEachOnce(idsInTable(stores), sent));
+  await until('the refused one is kept', async () => (await counted())?.deadLettered === 1);
+});
+
 test('a change of a connector of the file is refused', async (t) => {
   const program = await Program.start({ directory: temporaryDirectory(t) });
   t.after(() => program.kill());

@@ -21,7 +21,14 @@ import { recordAt } from '../support/records.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
-const LOADER = { retryInitial: 10, retryMax: 100, queueBytes: 1 << 20, stallTimeout: 60_000, stopTimeout: 5_000 };
+const LOADER = {
+  retryInitial: 10,
+  retryMax: 100,
+  queueBytes: 1 << 20,
+  stallTimeout: 60_000,
+  stopTimeout: 5_000,
+  tolerance: 'all',
+} as const;
 
 /** A topic, and a connector that loads it into a folder. */
 class Loading {

@@ -17,7 +17,14 @@ import { until } from './until.ts';
 
 const CONNECTOR = 'hdfs';
 const TOPIC = 'select-color';
-const LOADER = { retryInitial: 20, retryMax: 200, queueBytes: 1 << 20, stallTimeout: 600_000, stopTimeout: 10_000 };
+const LOADER = {
+  retryInitial: 20,
+  retryMax: 200,
+  queueBytes: 1 << 20,
+  stallTimeout: 600_000,
+  stopTimeout: 10_000,
+  tolerance: 'all',
+} as const;
 const LONG_MS = 90_000;
 const FEW = 10;
 const SEND_EVERY_MS = 50;

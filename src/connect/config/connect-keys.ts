@@ -2,6 +2,7 @@
  * The keys that every sink connector of Kafka Connect has (SinkConnectorConfig in its source), and
  * what becomes of each here: no key is dropped without a word.
  */
+import { TOLERANCES } from '../../loader/config.ts';
 import { deadLetterTopic } from '../../log/dead-letter.ts';
 
 export type KeyType = 'STRING' | 'INT' | 'LONG' | 'DOUBLE' | 'BOOLEAN' | 'LIST' | 'PASSWORD';
@@ -133,12 +134,10 @@ export const CONNECT_KEYS: readonly ConnectKey[] = [
     default: 'all',
     importance: 'MEDIUM',
     group: 'Error Handling',
-    documentation: 'What a refused record does to the connector: it goes to the dead letters, and the others go on',
-    words: ['all'],
-    check: (value) =>
-      value.trim() === 'all'
-        ? undefined
-        : 'must be all: a refused record always goes to the dead letters, and never ends the connector.',
+    documentation:
+      'What a refused record does: with all it goes to the dead letters and the others go on, with none the connector fails at it',
+    words: [...TOLERANCES],
+    check: (value) => (TOLERANCES.some((word) => word === value.trim()) ? undefined : 'must be all or none.'),
   },
   {
     name: 'errors.retry.timeout',

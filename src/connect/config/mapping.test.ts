@@ -171,6 +171,8 @@ test("Connect's keys are honoured, refused by name, or taken with a word", () =>
   assert.deepEqual(faults, []);
   assert.equal(settings?.tasksMax, 3);
   assert.equal(settings?.loaderConfig.retryMax, 5_000);
+  assert.equal(settings?.loaderConfig.tolerance, 'all');
+  assert.equal(map({ ...FILES, 'errors.tolerance': ' none ' }).settings?.loaderConfig.tolerance, 'none');
   assert.deepEqual(cautions.map(({ key }) => key).sort(), [
     'errors.deadletterqueue.topic.replication.factor',
     'errors.log.include.messages',
@@ -181,7 +183,8 @@ test("Connect's keys are honoured, refused by name, or taken with a word", () =>
   for (const [key, value, why] of [
     ['tasks.max', '0', /whole number from 1/],
     ['tasks.max', 'many', /whole number from 1/],
-    ['errors.tolerance', 'none', /must be all/],
+    ['errors.tolerance', 'some', /must be all or none/],
+    ['loader.tolerance', 'some', /all, none/],
     ['errors.retry.timeout', '-2', /whole number/],
     ['errors.retry.delay.max.ms', '0', /whole number/],
     ['errors.deadletterqueue.topic.name', 'mine', /must be left out/],

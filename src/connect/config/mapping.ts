@@ -74,6 +74,11 @@ const LONGEST_KEY = 300;
 /** Names of topics as Kafka takes them. */
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const LOADER = 'loader.';
+/** Keys of Connect that mean a field of the loader, and the unit in which they are written. */
+const OF_THE_LOADER = [
+  { key: 'errors.retry.delay.max.ms', to: 'retryMax', unit: 'ms' },
+  { key: 'errors.tolerance', to: 'tolerance', unit: '' },
+] as const;
 
 /** Reads a connector's configuration: all that is wrong with it at once, or what to start it with. */
 export function mapConnector(flat: FlatConfig, sources: ReferenceSources): Mapping {
@@ -118,7 +123,7 @@ class Mapper {
     for (const [key, value] of Object.entries(this.#flat)) {
       if (!CONNECT_KEYS.some((own) => own.name === key)) this.#take(kind, key, value);
     }
-    this.#takeDelay();
+    this.#takeLoader();
     const loader = this.#read('loader', loaderConfig) as LoaderConfig | undefined;
     const sink = this.#read('sink', sinks[kind].config);
     if (sink !== undefined) this.#checkSink({ kind, sinkConfig: sink } as SinkSettings);
@@ -209,14 +214,15 @@ class Mapper {
     this.#put(part, { key, field, refers: hasReference(text) }, text);
   }
 
-  /** Connect's own name for a field of the loader. */
-  #takeDelay(): void {
-    const key = 'errors.retry.delay.max.ms';
-    const value = this.#own(key);
-    const field = findField(definitionOf(loaderConfig), 'retryMax');
-    const isWrong = this.#faults.some((fault) => fault.key === key);
-    if (value !== undefined && field && !isWrong) {
-      this.#put('loader', { key, field, refers: false }, `${value.trim()}ms`);
+  /** Connect's own names for fields of the loader. */
+  #takeLoader(): void {
+    for (const { key, to, unit } of OF_THE_LOADER) {
+      const value = this.#own(key);
+      const field = findField(definitionOf(loaderConfig), to);
+      const isWrong = this.#faults.some((fault) => fault.key === key);
+      if (value !== undefined && field && !isWrong) {
+        this.#put('loader', { key, field, refers: false }, `${value.trim()}${unit}`);
+      }
     }
   }
 
