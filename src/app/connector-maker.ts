@@ -4,15 +4,21 @@ import type { FlatConfig, Mapping, TopicChoice } from '../connect/config/mapping
 import { mapConnector } from '../connect/config/mapping.ts';
 import type { ReferenceSources } from '../connect/config/references.ts';
 import type { StoredConnector } from '../connect/store/connector-store.ts';
+import { noDeadLetters } from '../loader/dead-letters.ts';
 import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
+import type { TopicPartition } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { eventTopics, localStore } from './configuration.ts';
+import type { SinkPlan } from './connector-sink.ts';
 import { ConnectorHost, loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { chosenTopics, directoryOf, referencesOf } from './made-connectors.ts';
 import { ownTopicOptions } from './topics.ts';
+
+/** A new position of a partition; without an offset it is forgotten. */
+export type PositionChange = TopicPartition & { readonly offset?: number };
 
 /** What a connector that was made at run time is started with. */
 export type Settings = NonNullable<Mapping['settings']>;
@@ -68,18 +74,41 @@ export class ConnectorMaker {
 
   /** The thread, not started yet; `isPaused` is asked at each start. */
   host(settings: Settings, chosen: readonly string[], isPaused: () => boolean): ConnectorHost {
-    const { configuration, log, levels, logger } = this.#options;
-    const { name, kind, sinkConfig, loaderConfig } = settings;
+    const { log, levels, logger } = this.#options;
+    const { name, kind, loaderConfig } = settings;
     const topics = [...chosen, replayTopic(name)];
     const data = {
-      ...{ name, kind, sinkConfig, loaderConfig, topics, logging: levels.optionsFor(loggerOf(name)) },
-      namedTypes: eventTopics(configuration).flatMap(({ types }) => types),
-      dataDirectory: this.#directoryOf(name),
+      ...this.#planOf(settings),
+      ...{ loaderConfig, topics, logging: levels.optionsFor(loggerOf(name)) },
     };
     return new ConnectorHost({
       ...{ name, kind, topics, logger },
       data: () => ({ ...data, paused: isPaused(), log: log.share() }),
     });
+  }
+
+  /**
+   * Moves the position that the store of a connector keeps, if it keeps one, while nothing loads.
+   * Throws the errors of the sink, which refuses where records would be stored twice.
+   */
+  async alterPositions(settings: Settings, changes: readonly PositionChange[], signal: AbortSignal): Promise<void> {
+    // Modules of sinks are for the threads of connectors: here they are needed once in a long while.
+    const { sinkMaker } = await import('./connector-sink.ts');
+    const { log, logger } = this.#options;
+    const sink = sinkMaker(this.#planOf(settings), log, logger)(noDeadLetters);
+    if (!sink.alterPosition) return;
+    try {
+      await sink.open(signal);
+      for (const { offset, ...partition } of changes) await sink.alterPosition(partition, offset, signal);
+    } finally {
+      await sink.close();
+    }
+  }
+
+  #planOf({ name, kind, sinkConfig }: Settings): SinkPlan {
+    const { configuration } = this.#options;
+    const namedTypes = eventTopics(configuration).flatMap(({ types }) => types);
+    return { name, kind, sinkConfig, namedTypes, dataDirectory: this.#directoryOf(name) };
   }
 
   #localStoreOf({ name, kind, sinkConfig }: Settings): ReturnType<typeof localStore> {

@@ -57,6 +57,7 @@ function setUp(stored: StoredConnector) {
       await setImmediate();
       if (told.trouble) throw told.trouble;
     },
+    alterPositions: async () => {},
     host: (settings, _topics, isPaused) => {
       assert.ok(
         hosts.every(({ state }) => state === 'ENDED'),

@@ -1,13 +1,6 @@
 import type { ShownConnector } from '../connect/rest/connectors.ts';
 import type { TaskReport } from '../connect/store/worker-board.ts';
 import type { ConnectorSnapshot } from '../loader/connector.ts';
-import type { WatchedConnector } from './status-source.ts';
-
-/** Whether the store of a connector keeps a position of its own. */
-export function keepsPosition({ kind }: WatchedConnector): boolean {
-  // Documents have ids, and one that comes again is there already; all other stores go on from what they hold.
-  return kind !== 'search';
-}
 
 export type Standings = Pick<ShownConnector, 'connector' | 'tasks'>;
 

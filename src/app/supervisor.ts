@@ -18,7 +18,7 @@ import { takingPart } from '../connect/store/taking-part.ts';
 import { WorkerBoard } from '../connect/store/worker-board.ts';
 import { groupOf } from '../loader/connector.ts';
 import { replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
-import type { Admin, Position } from '../log/log.ts';
+import type { Position } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
 import { Backoff } from '../support/backoff.ts';
@@ -27,20 +27,23 @@ import { defineErrors, messageOf } from '../support/errors.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
+import type { PositionChange } from './connector-maker.ts';
 import { ConnectorMaker } from './connector-maker.ts';
-import { activeTopics, positionsOf, reachedByTopic } from './connector-positions.ts';
+import { activeTopics, assertHeld, positionsOf, reachedByTopic } from './connector-positions.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { topicOfConnectors } from './made-connectors.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { Standings } from './standings.ts';
-import { keepsPosition, standingAlone, taskOf } from './standings.ts';
+import { standingAlone, taskOf } from './standings.ts';
 import type { WatchedConnector } from './status-source.ts';
 
 const RETRY = { initialMs: 500, maxMs: 10_000 };
 /** Longest wait at a stop for a question that is put to the log. */
 const STOP_MS = 5_000;
+/** For all partitions of one change of positions. */
+const ALTER_MS = 60_000;
 /** How often patterns of topics are looked at. */
 const REFRESH_MS = 10_000;
 /** A connector of the file is shown by these keys alone; the rest stands there. */
@@ -48,6 +51,10 @@ const CLASS_OF = Object.fromEntries(Object.entries(CONNECTOR_CLASSES).map(([name
 
 export const supervisorErrors = defineErrors({
   CONNECTOR_CHANGING: { decision: 'refuse', help: 'Ask again in a moment.' },
+  CONNECTOR_NOT_STARTABLE: {
+    decision: 'refuse',
+    help: 'Its position can be altered only where it could be started; see its status.',
+  },
 });
 
 export interface SupervisorOptions {
@@ -127,14 +134,14 @@ export class Supervisor implements Connectors {
       const topics = host.topics.filter((topic) => topic !== replayTopic(name)).join(',');
       const config = { name, 'connector.class': CLASS_OF[kind] ?? kind, topics };
       const standing = standingAlone(taskOf(await host.snapshot()), workerId);
-      return { name, config, isFromFile: true, keepsPosition: keepsPosition(host), ...standing };
+      return { name, config, isFromFile: true, ...standing };
     });
     const stored = [...store.all().values()].map(async (connector): Promise<ShownConnector[]> => {
       const { name, config } = connector;
       const managed = this.#managed.get(name);
       if (!managed) return [];
       const standing = await this.#standings(connector, managed);
-      return [{ name, config, isFromFile: false, keepsPosition: keepsPosition(managed), ...standing }];
+      return [{ name, config, isFromFile: false, ...standing }];
     });
     const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
     return new Map(all.map((one) => [one.name, one]));
@@ -190,8 +197,18 @@ export class Supervisor implements Connectors {
     await this.#opened().resetTopics(name, reachedByTopic(await this.offsets(name)));
   }
 
-  async alterOffsets(name: string, changes: Parameters<Admin['alterPositions']>[1]): Promise<void> {
-    await this.#options.log.admin.alterPositions(groupOf(name), changes);
+  async alterOffsets(name: string, changes: readonly PositionChange[]): Promise<void> {
+    const { admin } = this.#options.log;
+    await assertHeld(admin, changes);
+    const stored = this.#opened().all().get(name);
+    const { settings, faults } = this.#maker.map(stored?.config ?? {}, 'earlier');
+    if (!settings) {
+      throw supervisorErrors.CONNECTOR_NOT_STARTABLE(faults.map(({ message }) => message).join(' '));
+    }
+    await this.#maker.prepare(settings);
+    // The store first: its position rules. Both can be done again.
+    await this.#maker.alterPositions(settings, changes, AbortSignal.timeout(ALTER_MS));
+    await admin.alterPositions(groupOf(name), changes);
   }
 
   logId(): Promise<string> {

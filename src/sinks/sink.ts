@@ -23,6 +23,12 @@ export interface Sink {
    * what it has.
    */
   reload?(partition: TopicPartition, signal: AbortSignal): Promise<PartitionWriter>;
+  /**
+   * Moves the position that the store keeps of a partition, or forgets it, so that the group's
+   * counts; a writer of before is fenced off. Absent where the group's position alone counts.
+   * Refuses where records would be stored twice.
+   */
+  alterPosition?(partition: TopicPartition, offset: number | undefined, signal: AbortSignal): Promise<void>;
   /** Frees everything, after all writers have been abandoned. */
   close(): Promise<void>;
 }

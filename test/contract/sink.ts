@@ -168,6 +168,48 @@ export function sinkContract(
     await sink.close();
   });
 
+  contract('a position is altered where no record is stored twice by it', async (bench) => {
+    const { sink, writer } = await bench.start();
+    if (!sink.alterPosition || bench.mayDouble) {
+      await writer.abandon();
+      return sink.close();
+    }
+    await writer.write(records(0, 60), bench.signal);
+    await writer.flush(bench.signal);
+    const isKeyed = bench.remove !== undefined;
+    const to = isKeyed ? 30 : 70;
+    if (!isKeyed) {
+      const code = { code: 'FILES_REWIND_WOULD_DOUBLE' };
+      await assert.rejects(sink.alterPosition(PARTITION, 59, bench.signal), code);
+      await assert.rejects(sink.alterPosition(PARTITION, undefined, bench.signal), code);
+      await writer.write(records(60, 5), bench.signal);
+      assert.equal((await writer.flush(bench.signal)).durableUpTo, 65, 'a refusal fences nobody off');
+    }
+    await sink.alterPosition(PARTITION, to, bench.signal);
+    await assert.rejects(async () => {
+      await writer.write(records(65, 5), bench.signal);
+      await writer.flush(bench.signal);
+    }, 'the writer of before would move the position back');
+    await writer.abandon();
+
+    const next = await sink.partition(PARTITION, bench.signal);
+    assert.equal(next.resumeOffset(), to);
+    await next.write(records(to, 75 - to), bench.signal);
+    assert.equal((await next.flush(bench.signal)).durableUpTo, 75);
+    const passedOver = isKeyed ? [] : [65, 66, 67, 68, 69].map((offset) => `event-${offset}`);
+    assert.deepEqual(
+      await bench.ids(),
+      idsUpTo(75).filter((id) => !passedOver.includes(id)),
+    );
+    await next.abandon();
+    await sink.alterPosition(PARTITION, 75, bench.signal);
+    if (isKeyed) await sink.alterPosition(PARTITION, undefined, bench.signal);
+    const last = await sink.partition(PARTITION, bench.signal);
+    assert.equal(last.resumeOffset(), isKeyed ? undefined : 75);
+    await last.abandon();
+    await sink.close();
+  });
+
   contract('a flush of nothing is harmless', async (bench) => {
     const { sink, writer } = await bench.start();
     await writer.flush(bench.signal);

@@ -3,18 +3,15 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { kafkaTest } from '../engines/kafka-test.ts';
 import { Client, sampleEvent } from '../support/client.ts';
+import { Connect, eventsOf, FILES, isEachOnce, TABLE } from '../support/connect.ts';
 import { Program } from '../support/program.ts';
 import type { Copies } from '../support/read-back.ts';
 import { idsInFiles, idsInTable } from '../support/read-back.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
-
-const FILES = { 'connector.class': 'FilesSink', topics: 'select-color,web-events', 'rotate.interval.ms': '200' };
-const TABLE = { 'connector.class': 'TableSink', topics: 'select-color,web-events', 'sqlite.path': 'search.db' };
 
 interface Offsets {
   readonly offsets: readonly { readonly offset: { readonly kafka_offset: number } }[];
@@ -22,78 +19,6 @@ interface Offsets {
 
 interface Topics {
   readonly mine: { readonly topics: readonly string[] };
-}
-
-interface Shown {
-  readonly connector: { readonly state: string; readonly trace?: string };
-  readonly tasks: readonly { readonly state: string; readonly trace?: string }[];
-}
-
-/** Kafka Connect's API of a program. */
-class Connect {
-  readonly #program: () => Program;
-
-  constructor(program: () => Program) {
-    this.#program = program;
-  }
-
-  /** Waits while the worker does not know the connectors yet. */
-  async ask(method: string, call: string, body?: object): Promise<{ status: number; body: unknown }> {
-    return until('the worker knows the connectors', async () => {
-      const answer = await this.#ask(method, call, body);
-      return answer.status !== 503 && answer;
-    });
-  }
-
-  async #ask(method: string, call: string, body?: object): Promise<{ status: number; body: unknown }> {
-    const answer = await fetch(`${this.#program().operations}${call}`, {
-      method,
-      headers: { 'content-type': 'application/json', connection: 'close' },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
-  }
-
-  async create(name: string, config: object, more: object = {}): Promise<void> {
-    const { status, body } = await this.ask('POST', '/connectors', { name, config, ...more });
-    assert.equal(status, 201, JSON.stringify(body));
-  }
-
-  async change(method: string, call: string, body?: object): Promise<void> {
-    const { status, body: answer } = await this.ask(method, call, body);
-    assert.ok(status < 300, JSON.stringify(answer));
-  }
-
-  async status(name: string): Promise<Shown> {
-    return (await this.ask('GET', `/connectors/${name}/status`)).body as Shown;
-  }
-
-  /** Waits until the connector, and its task if it has one, are in this state. */
-  async reaches(name: string, state: string): Promise<Shown> {
-    return until(`${name} is ${state}`, async () => {
-      const shown = await this.status(name);
-      const states = [shown.connector?.state, ...(shown.tasks ?? []).map((task) => task.state)];
-      return states.at(-1) === state && shown;
-    });
-  }
-}
-
-function isEachOnce(copies: Copies, ids: readonly string[]): boolean {
-  return copies.size === ids.length && ids.every((id) => copies.get(id) === 1);
-}
-
-function eventsOf(t: TestContext, collector: string) {
-  const client = new Client(collector, 2);
-  t.after(() => client.close());
-  const sent: string[] = [];
-  const send = async (count: number) => {
-    const ids = Array.from({ length: count }, () => randomUUID());
-    const answer = await client.send(JSON.stringify(ids.map((id, index) => sampleEvent(id, sent.length + index))));
-    assert.ok(answer && answer.status < 300);
-    sent.push(...ids);
-  };
-  return { sent, send };
 }
 
 test('a connector made at run time loads, pauses, stops, outlives a restart, and ends', async (t) => {

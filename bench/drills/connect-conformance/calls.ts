@@ -220,6 +220,7 @@ const OFFSETS: readonly Step[] = [
   put('/connectors/one/stop'),
   settle('one', 'STOPPED'),
   get('/connectors/one/offsets'),
+  patch('/connectors/one/offsets', { offsets: [offsetOf(0, 5)] }),
   patch('/connectors/one/offsets', { offsets: [offsetOf(0, 1)] }),
   get('/connectors/one/topics'),
   put('/connectors/one/topics/reset'),

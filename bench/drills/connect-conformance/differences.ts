@@ -66,8 +66,8 @@ export const DIFFERENCES: readonly Difference[] = [
     places: /^(status|body\..*)$/,
   },
   {
-    reason: 'a sink whose store keeps the position goes on from there, so its offsets can not be altered',
-    calls: /^PATCH \/connectors\/one\/offsets /,
+    reason: 'a sink of files does not go back to records that it has loaded, since it would store them twice',
+    calls: /^PATCH \/connectors\/one\/offsets .*"kafka_offset":1\}/,
     places: /^(status|body\.error_code)$/,
   },
   {

@@ -22,8 +22,6 @@ export interface ShownConnector {
   readonly connector: Standing;
   /** By their numbers, from 0. */
   readonly tasks: readonly Standing[];
-  /** Whether its store has a position of its own, which rules. */
-  readonly keepsPosition: boolean;
   /** Whether it stands in the configuration file, which alone changes it. */
   readonly isFromFile: boolean;
 }

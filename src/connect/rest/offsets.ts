@@ -28,11 +28,6 @@ export function offsetRoutes(server: FastifyInstance, { connectors, find, findTo
           `specified connector by issuing a 'PUT' request to the '/connectors/${name}/stop' endpoint`,
       );
     }
-    if (found.keepsPosition) {
-      throw connectErrors.CONNECT_REQUEST_INVALID(
-        `The store of ${name} keeps its position itself, so that no record is stored twice, and goes on from there.`,
-      );
-    }
     return found;
   };
 

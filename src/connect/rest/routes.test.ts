@@ -48,8 +48,7 @@ class FakeConnectors implements Connectors {
     if (this.shown.has(name)) throw connectorStoreErrors.CONNECTOR_EXISTS('twice');
     const standing = { state: STATES[target], workerId: '127.0.0.1:8083' };
     const tasks = target === 'STOPPED' ? [] : [standing];
-    const more = { keepsPosition: config['connector.class'] !== 'SearchSink' };
-    this.shown.set(name, { name, config, connector: standing, tasks, isFromFile: false, ...more });
+    this.shown.set(name, { name, config, connector: standing, tasks, isFromFile: false });
   }
   async configure(name: string, config: FlatConfig) {
     this.shown.set(name, { ...this.shown.get(name)!, config });
@@ -364,9 +363,6 @@ test('offsets are told, and changed only of a stopped connector whose store goes
     's [{"topic":"web-events","partition":0}]',
     's [{"topic":"web-events","partition":1}]',
   ]);
-  await ask('POST', '/connectors', { name: 'f', config: CONFIG, initial_state: 'STOPPED' });
-  const files = await ask('PATCH', '/connectors/f/offsets', change());
-  assert.deepEqual([files.status, /keeps its position/.test(files.body.message)], [400, true]);
   assert.equal((await ask('GET', '/connectors/none/offsets')).status, 404);
 });
 

@@ -9,6 +9,10 @@ export const filesErrors = defineErrors({
     decision: 'refuse',
     help: 'Files that already hold what would be loaded next stand in the path. Move the file that the message names away with all others of its partition, restore "_millrace" from a copy, or load into a new path.',
   },
+  FILES_REWIND_WOULD_DOUBLE: {
+    decision: 'refuse',
+    help: 'Files hold records without asking what is there. To load them again, make a connector with another name and another path.',
+  },
   FILES_OWNER_MISMATCH: {
     decision: 'stop',
     help: 'Give each connector, and each log, a path of its own.',

@@ -6,7 +6,7 @@ import type { SealedFile } from './stores/file-store.ts';
  * - `claim`: a writer took the partition over; carries on the end of the manifest before it.
  * - `data`: records up to `end` stand in files.
  * - `position`: records up to `end` were all refused, and are in the dead letters.
- * - `gap`: records up to `end` were no longer in the log.
+ * - `gap`: records up to `end` were no longer in the log, or a person passed them over.
  * - `merge`: in the chain of a folder, not of a partition: files of the manifests numbered `resume` to `end` became one.
  */
 export type ManifestKind = 'claim' | 'data' | 'position' | 'gap' | 'merge';

@@ -70,6 +70,29 @@ class FilesSink implements Sink {
     return new FilesWriter(partition, hold, roller, roll, this.#recentIds, this.#context);
   }
 
+  /** Only forward: what is passed over is not loaded, and `verify` compares from there on. */
+  async alterPosition(partition: TopicPartition, offset: number | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#config.guarantee === 'at-least-once') {
+      refuseRewind(partition, await this.#committed(partition), offset);
+      return;
+    }
+    const chain = await this.#chainOf(partition);
+    const committed = await this.#committed(partition);
+    const check = (newest: Manifest | undefined) => {
+      this.#check(chain, newest, committed, false);
+      refuseRewind(partition, (newest?.end ?? -1) + 1, offset);
+    };
+    if (offset === undefined) return check(await chain.newest(signal));
+    const assignment = await chain.assign(check, signal);
+    try {
+      const next = (assignment.end ?? -1) + 1;
+      const skipped = { kind: 'gap', resume: next, end: offset - 1, since: offset, refused: 0, files: [] } as const;
+      if (offset > next) await assignment.commit(skipped, signal);
+    } finally {
+      await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
+    }
+  }
+
   async close(): Promise<void> {
     await this.#store.close();
   }
@@ -86,10 +109,7 @@ class FilesSink implements Sink {
   }
 
   async #claim(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
-    const topic = await this.#describe(partition.topic);
-    const identity = { ...partition, connector: this.#connectorId, topicId: topic.id };
-    const { clock, logger } = this.#context;
-    const chain = new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
+    const chain = await this.#chainOf(partition);
     const committed = await this.#committed(partition);
     const recreated = await isRecreated(chain, signal);
     const assignment = await chain.assign((newest) => this.#check(chain, newest, committed, recreated), signal);
@@ -100,6 +120,13 @@ class FilesSink implements Sink {
       throw error;
     }
     return assignment;
+  }
+
+  async #chainOf(partition: TopicPartition): Promise<Chain> {
+    const topic = await this.#describe(partition.topic);
+    const identity = { ...partition, connector: this.#connectorId, topicId: topic.id };
+    const { clock, logger } = this.#context;
+    return new Chain(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId });
   }
 
   async #describe(topic: string): Promise<TopicDescription> {
@@ -157,6 +184,14 @@ class FilesSink implements Sink {
     this.#context.logger.error({ from: next, to: startOffset - 1 }, missing);
     await assignment.commit({ kind: 'gap', resume: next, end: startOffset - 1, refused: 0, files: [] }, signal);
   }
+}
+
+/** Throws FILES_REWIND_WOULD_DOUBLE if records before `next`, which are loaded, would be loaded again. */
+function refuseRewind({ topic, partition }: TopicPartition, next: number, offset = 0): void {
+  if (offset >= next) return;
+  throw filesErrors.FILES_REWIND_WOULD_DOUBLE(
+    `${topic}-${partition} is loaded up to offset ${next}; from ${offset} on records would be stored twice`,
+  );
 }
 
 function newId(): string {

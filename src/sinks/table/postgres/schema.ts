@@ -94,6 +94,10 @@ export interface Statements {
   readonly takeOver: string;
   /** new next, connector, topic, partition, topic id, old next, writer. Changes one row, or none if another writer has it. */
   readonly advance: string;
+  /** Connector, topic, partition, topic id, writer, next: whoever had the position, and wherever it was. */
+  readonly setPosition: string;
+  /** Connector, topic, partition. */
+  readonly forgetPosition: string;
   /** Rows as a JSON list (encode.ts) → the ids that were not there. */
   readonly insert: string;
   /** Ids → {@link EventValue}. */
@@ -115,6 +119,11 @@ RETURNING topic_id, next`,
 UPDATE ${position} SET next = $1
 WHERE connector = $2 AND topic = $3 AND partition = $4 AND topic_id = $5
   AND next IS NOT DISTINCT FROM $6 AND writer = $7`,
+    setPosition: `
+INSERT INTO ${position} (connector, topic, partition, topic_id, writer, next) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (connector, topic, partition)
+DO UPDATE SET topic_id = excluded.topic_id, writer = excluded.writer, next = excluded.next`,
+    forgetPosition: `DELETE FROM ${position} WHERE connector = $1 AND topic = $2 AND partition = $3`,
     insert: `
 INSERT INTO ${table} (${names.join(', ')}, words)
 SELECT ${names.join(', ')}, array_to_tsvector(string_to_array(words, ' '))

@@ -54,6 +54,19 @@ export class PostgresSink implements Sink {
     return this.#writer(chain);
   }
 
+  async alterPosition(partition: TopicPartition, offset: number | undefined, signal: AbortSignal): Promise<void> {
+    const database = this.#opened();
+    const { chain } = await chainOf(this.#context, partition, signal);
+    const place = [chain.connector, chain.topic, chain.partition];
+    const { setPosition, forgetPosition } = this.#statements;
+    await database.transaction(async (session) => {
+      // Another writer's name in the row, or no row, is what ends the writer of before.
+      if (offset === undefined) await session.query(forgetPosition, place);
+      else await session.query(setPosition, [...place, chain.topicId, randomUUID(), offset]);
+      return true;
+    }, signal);
+  }
+
   async close(): Promise<void> {
     await this.#upkeep?.stop();
     this.#database?.close();

@@ -24,6 +24,8 @@ export class TableDatabase {
   readonly readPosition: StatementSync;
   readonly takeOver: StatementSync;
   readonly advance: StatementSync;
+  readonly setPosition: StatementSync;
+  readonly forgetPosition: StatementSync;
 
   constructor(file: string, durability: 'full' | 'normal') {
     this.#database = coded(() => open(file, durability));
@@ -37,6 +39,10 @@ export class TableDatabase {
     this.takeOver = prepare(
       'INSERT INTO position (connector, topic, partition, topic_id, writer) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET writer = excluded.writer',
     );
+    this.setPosition = prepare(
+      'INSERT INTO position (connector, topic, partition, topic_id, writer, next) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_id = excluded.topic_id, writer = excluded.writer, next = excluded.next',
+    );
+    this.forgetPosition = prepare('DELETE FROM position WHERE connector = ? AND topic = ? AND partition = ?');
     this.advance = prepare(
       'UPDATE position SET next = ? WHERE connector = ? AND topic = ? AND partition = ? AND next IS ? AND writer = ?',
     );

@@ -44,6 +44,18 @@ export class SqliteSink implements Sink {
     return this.#writer(chain);
   }
 
+  async alterPosition(partition: TopicPartition, offset: number | undefined, signal: AbortSignal): Promise<void> {
+    const database = this.#opened();
+    const { chain } = await chainOf(this.#context, partition, signal);
+    const place = [chain.connector, chain.topic, chain.partition] as const;
+    database.transaction(() => {
+      // Another writer's name in the row, or no row, is what ends the writer of before.
+      if (offset === undefined) database.forgetPosition.run(...place);
+      else database.setPosition.run(...place, chain.topicId, randomUUID(), offset);
+      return true;
+    });
+  }
+
   async close(): Promise<void> {
     this.#database?.close();
     this.#database = undefined;
