@@ -5,6 +5,10 @@ export const loaderErrors = defineErrors({
     decision: 'retry',
     help: 'The connector reads anew by itself; if this repeats, look at the network between this process and the log.',
   },
+  LOG_CUT: {
+    decision: 'retry',
+    help: 'Kafka lost records that had been read: a leader was elected uncleanly, or a broker lost its disk. Use several replicas and "min.insync.replicas".',
+  },
   RECORD_NOT_TOLERATED: {
     decision: 'stop',
     help: 'Mend the store or the mapping and restart the connector; with "tolerance: all" such records go to the dead letters.',

@@ -5,6 +5,7 @@ import type { Clock } from '../support/clock.ts';
 import { decisionOf, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LoaderConfig } from './config.ts';
+import { loaderErrors } from './errors.ts';
 
 /** With nothing to do and nothing due, the loop sleeps until it is woken; this only bounds one sleep. */
 const IDLE_MS = 60_000;
@@ -43,6 +44,8 @@ export class PartitionLoad {
   #position: number | undefined;
   /** The next offset that the writer has not been given. */
   #next = 0;
+  /** Of the last records that the writer was given. */
+  #leaderEpoch: number | undefined;
   #stopping = false;
   #wake: () => void = () => {};
   #running: Promise<void> | undefined;
@@ -143,7 +146,8 @@ export class PartitionLoad {
         if (this.#stopping) return;
       } else if (batch) {
         this.#queue.shift();
-        const progress = await writer.write(this.#wanted(batch.records), signal);
+        this.#assertUncut(batch);
+        const progress = await writer.write(this.#wanted(batch.records), signal, batch.leaderEpoch);
         this.#queuedBytes -= batch.bytes;
         this.#tellRoom();
         this.#advance(progress);
@@ -152,6 +156,21 @@ export class PartitionLoad {
         this.#advance(await writer.write([], signal));
       }
     }
+  }
+
+  /**
+   * A later leader's records below the next expected offset are others than those that were read
+   * there. A new writer, whose store knows where it is, decides whether loading can go on; without
+   * such a store they are loaded.
+   */
+  #assertUncut({ records, leaderEpoch }: RecordBatch): void {
+    const first = records[0]?.offset ?? this.#next;
+    const before = this.#leaderEpoch;
+    this.#leaderEpoch = leaderEpoch;
+    if (first >= this.#next || leaderEpoch === undefined || before === undefined || leaderEpoch <= before) return;
+    this.#position = Math.min(first, this.#position ?? first);
+    const { topic, partition } = this.#options.partition;
+    throw loaderErrors.LOG_CUT(`${topic}-${partition} was read up to ${this.#next}, and was cut at ${first}`);
   }
 
   /** A fetch that was under way can bring back records from before: none below the next expected offset is taken. */
@@ -188,6 +207,7 @@ export class PartitionLoad {
     const stored = writer.resumeOffset();
     const offset = stored ?? this.#position;
     this.#next = offset ?? 0;
+    this.#leaderEpoch = undefined;
     if (offset === undefined) return;
     this.#position = offset;
     this.#drop();

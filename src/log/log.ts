@@ -46,6 +46,8 @@ export interface RecordBatch extends TopicPartition {
   readonly bytes: number;
   /** The partition's end (next offset to be written) as last seen: end − last offset − 1 is the lag. */
   readonly endOffset: number;
+  /** Which of the partition's leaders, one after another, took the last of the records; absent where the log has none. */
+  readonly leaderEpoch?: number;
 }
 
 export interface Appended {
@@ -142,6 +144,11 @@ export interface Admin {
   /** Makes the topic, or finds it made; the number of partitions of an existing one is left alone. */
   createTopic(name: string, options: TopicOptions): Promise<TopicDescription>;
   offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /**
+   * The offset after the last record that leaders up to this one took. One that lies below what was
+   * read of them tells that the log was cut there. `undefined` where the log has no leaders, or does not know.
+   */
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | undefined>;
   /** The first offset whose record was written at or after this time; the end if there is none. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly Position[]>;
   /** The positions that a group has stored. */

@@ -41,9 +41,10 @@ export interface PartitionWriter {
   resumeOffset(): number | undefined;
   /**
    * Takes records, in order, following on from those before. Settles when it can take more, which
-   * is how a slow store slows its loader; what is durable by then is in the result.
+   * is how a slow store slows its loader; what is durable by then is in the result. `leaderEpoch`
+   * is that of the batch, where the log has leaders.
    */
-  write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress>;
+  write(records: readonly LogRecord[], signal: AbortSignal, leaderEpoch?: number): Promise<Progress>;
   /** Makes everything taken so far durable. */
   flush(signal: AbortSignal): Promise<Progress>;
   /** When `flush` is due, on the monotonic clock; `undefined` if nothing waits. The loader calls it then. */

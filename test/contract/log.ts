@@ -59,6 +59,23 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
       return member;
     };
 
+    test('the end of an epoch is that of its records, where the log has leaders', async () => {
+      const topic = await newTopic();
+      await send(
+        { topic, partition: 0 },
+        ['a', 'b'].map((text) => ({ timestamp: START, value: bytes(text) })),
+      );
+      const member = await consume(newGroup(), [topic], { from: 'earliest' });
+      const batches = await until('both are there', async () => {
+        const found = await member.consumer.poll({ maxWaitMs: WAIT_MS });
+        return found.length > 0 && found;
+      });
+      const { leaderEpoch } = batches.at(-1)!;
+      const end = await log.admin.endOfEpoch({ topic, partition: 0 }, leaderEpoch ?? 0);
+      assert.equal(end, leaderEpoch === undefined ? undefined : 2);
+      await member.consumer.close();
+    });
+
     test('records come back as they were sent, in order, at the offsets that were told', async () => {
       const topic = await newTopic();
       const shared = { type: 'select-color', note: 'grün "quoted"' };

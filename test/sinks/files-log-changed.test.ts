@@ -1,6 +1,8 @@
 /** What the files sink does about a topic of a real Kafka that no longer is what was loaded. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import { Connector } from '../../src/loader/connector.ts';
@@ -149,4 +151,42 @@ kafkaTest('what left the topic before it was loaded stops the loader, or is note
   const found = await loading.findings();
   assert.ok(isSound(found), JSON.stringify(found));
   assert.equal(found.stored, 5);
+});
+
+kafkaTest(
+  'a log that lost what was loaded, and has grown past it, stops the loader',
+  { nodes: 1 },
+  async (kafka, t) => {
+    const loading = new Loading(t, kafka);
+    await loading.createTopics();
+    const before = loading.connector('stop');
+    await loading.send(10);
+    await loading.isLoadedTo(10);
+    await before.stop();
+
+    const [node] = kafka.nodes;
+    await node!.stop();
+    rmSync(path.join(path.dirname(node!.output), 'data', `${loading.name}-0`), { recursive: true });
+    await node!.start();
+    // More than was lost, so that the offset where loading goes on is one in the log.
+    await loading.send(15);
+    const stopped = loading.connector('record');
+    assert.equal(await failure(stopped), 'FILES_LOG_CUT');
+    assert.match(stopped.snapshot.lastError?.message ?? '', /loaded up to offset 10, but the log was cut at 0/);
+  },
+);
+
+kafkaTest('a log that loses what was read stops the loader that reads it', { nodes: 1 }, async (kafka, t) => {
+  const loading = new Loading(t, kafka);
+  await loading.createTopics();
+  const connector = loading.connector('stop');
+  await loading.send(10);
+  await loading.isLoadedTo(10);
+
+  const [node] = kafka.nodes;
+  await node!.stop();
+  rmSync(path.join(path.dirname(node!.output), 'data', `${loading.name}-0`), { recursive: true });
+  await node!.start();
+  await loading.send(15);
+  assert.match(String(await failure(connector)), /^FILES_(LOG_CUT|AHEAD_OF_LOG)$/);
 });

@@ -40,6 +40,13 @@ export class TestAdmin implements Admin {
     return [];
   }
 
+  /** By epoch, where it ended. */
+  epochEnds = new Map<number, number>();
+
+  async endOfEpoch(_partition: object, leaderEpoch: number): Promise<number | undefined> {
+    return this.epochEnds.get(leaderEpoch);
+  }
+
   async alterPositions(): Promise<void> {}
 
   async deleteRecords(): Promise<void> {}

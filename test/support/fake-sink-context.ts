@@ -42,6 +42,7 @@ export function fakeSinkContext(
     offsetsAt: none,
     committed: none,
     groups: none,
+    endOfEpoch: none,
     alterPositions: none,
     deleteRecords: none,
   };

@@ -135,6 +135,8 @@ function adminOf(channel: Channel<LogCalls>, topics: () => Iterable<StoredTopic>
     topics: async () => Array.from(topics(), describe),
     createTopic: async (name, options) => describe(await channel.call('createTopic', [name, { ...options }])),
     offsets: (topic) => channel.call('offsets', [topic]),
+    // It has one leader, which forgets nothing.
+    endOfEpoch: async () => undefined,
     offsetsAt: (topic, timestamp) => channel.call('offsetsAt', [topic, timestamp]),
     committed: (group) => channel.call('committed', [group]),
     groups: () => channel.call('groups', []),

@@ -21,6 +21,10 @@ const TOPIC_RESOURCE = 2 as const;
 /** Kafka's rule for names of topics, which it does not always tell as such. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
+/** Of a question that no replica asks, and that is for whoever leads. */
+const NO_REPLICA = -1;
+const ANY_EPOCH = -1;
+
 /** A commit from outside of a group: of no member and no generation. */
 const NO_GENERATION = -1;
 
@@ -81,6 +85,26 @@ export class KafkaAdmin implements Admin {
         startOffset: starts[index]!,
         endOffset: ends[index]!,
       }));
+    });
+  }
+
+  async endOfEpoch({ topic, partition }: TopicPartition, leaderEpoch: number): Promise<number | undefined> {
+    return this.#onTopic(topic, async (_, remainingMs) => {
+      const leader = this.#cluster.leaderOf({ topic, partition });
+      if (!leader) throw logErrors.LOG_UNAVAILABLE(`${topic}-${partition} has no leader at present`);
+      const asked = { partitionIndex: partition, currentLeaderEpoch: ANY_EPOCH, leaderEpoch };
+      const topics = [{ name: topic, partitions: [asked] }];
+      const answer = await this.#connections.request(
+        leader.node,
+        remainingMs,
+        apis.offsetForLeaderEpoch,
+        NO_REPLICA,
+        topics,
+      );
+      const [found] = answer.topics.flatMap(({ partitions }) => partitions);
+      if (!found) throw logErrors.LOG_UNAVAILABLE(`the end of an epoch of ${topic}-${partition}: the answer is empty`);
+      check(found.errorCode, `the end of an epoch of ${topic}-${partition}`);
+      return found.endOffset < 0n ? undefined : Number(found.endOffset);
     });
   }
 

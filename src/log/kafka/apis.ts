@@ -21,6 +21,7 @@ import {
   offsetCommitV8,
   offsetDeleteV0,
   offsetFetchV8,
+  offsetForLeaderEpochV4,
   produceV9,
   syncGroupV5,
   Writer,
@@ -43,6 +44,7 @@ export const metadata = metadataV12.api;
 export const offsetCommit = offsetCommitV8.api;
 export const offsetDelete = offsetDeleteV0.api;
 export const offsetFetch = offsetFetchV8.api;
+export const offsetForLeaderEpoch = offsetForLeaderEpochV4.api;
 export const syncGroup = syncGroupV5.api;
 
 /** A batch for one partition: the client would lay out each record with several allocations. */

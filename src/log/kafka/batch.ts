@@ -159,6 +159,8 @@ export interface Decoded {
   readonly records: LogRecord[];
   /** Key, value and header bytes. */
   readonly bytes: number;
+  /** Of the leader that took them. */
+  readonly leaderEpoch: number;
 }
 
 /** Reads the records of one answer batch by batch, so that only what is wanted now is unpacked. */
@@ -207,7 +209,7 @@ export class BatchReader {
       ? { records: [], bytes: 0 }
       : decodeBatch(batch, baseOffset, this.#offset);
     if (nextOffset > this.#offset) this.#offset = nextOffset;
-    return decoded;
+    return { ...decoded, leaderEpoch: batch.readInt32BE(LENGTH_END) };
   }
 
   /** Batches of Kafka's own, and those of transactions that were given up. */
@@ -237,7 +239,7 @@ function isAbortMarker(batch: Buffer): boolean {
   return key !== undefined && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER;
 }
 
-function decodeBatch(batch: Buffer, baseOffset: number, from: number): Decoded {
+function decodeBatch(batch: Buffer, baseOffset: number, from: number): Omit<Decoded, 'leaderEpoch'> {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);
   const codec = codecById(attributes & CODEC_MASK);
   if (!codec) throw logErrors.LOG_CORRUPT(`a batch has the unknown compression ${attributes & CODEC_MASK}`);

@@ -73,17 +73,21 @@ export interface Unpacked {
   readonly bytes: number;
   /** The offset after all that was looked at. */
   readonly nextOffset: number;
+  /** Of the leader that took the last of the records; -1 if there are none. */
+  readonly leaderEpoch: number;
 }
 
 /** Unpacks batches until there are this many bytes, or no more batches. */
 export function unpack(reader: BatchReader, maxBytes: number): Unpacked {
   let records: LogRecord[] = [];
   let bytes = 0;
+  let leaderEpoch = -1;
   while (bytes < maxBytes && reader.hasMore) {
     const decoded = reader.take();
     bytes += decoded.bytes;
+    if (decoded.records.length > 0) ({ leaderEpoch } = decoded);
     if (records.length === 0) records = decoded.records;
     else for (const record of decoded.records) records.push(record);
   }
-  return { records, bytes, nextOffset: reader.nextOffset };
+  return { records, bytes, nextOffset: reader.nextOffset, leaderEpoch };
 }

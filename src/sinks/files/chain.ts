@@ -40,6 +40,8 @@ export interface CommitPlan {
   readonly end: number;
   /** The first offset that the chain answers for; absent: as before. */
   readonly since?: number;
+  /** Absent: as before, unless this is a gap, behind which nothing is known. */
+  readonly leaderEpoch?: number | undefined;
   readonly refused: number;
   readonly files: readonly ManifestFile[];
   /** Files that these replace. */
@@ -131,6 +133,7 @@ export class Chain {
         resume: null,
         end: newest?.end ?? null,
         ...(newest?.since !== undefined && { since: newest.since }),
+        ...(newest?.leaderEpoch !== undefined && { leaderEpoch: newest.leaderEpoch }),
         counts: { records: 0, bytes: 0, refused: 0 },
         files: [],
       };
@@ -272,6 +275,11 @@ export class Assignment implements Hold {
     return this.#last.end;
   }
 
+  /** See {@link Manifest.leaderEpoch}. */
+  get leaderEpoch(): number | undefined {
+    return this.#last.leaderEpoch;
+  }
+
   /** The number that the next commit to begin will have. */
   get nextNumber(): number {
     return this.#nextNumber;
@@ -294,6 +302,7 @@ export class Assignment implements Hold {
   async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
     const { kind, resume, end, since = this.#last.since, refused, files, sources } = plan;
     const { closed = Promise.resolve() } = plan;
+    const leaderEpoch = kind === 'gap' ? undefined : (plan.leaderEpoch ?? this.#last.leaderEpoch);
     const manifest: Manifest = {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
@@ -304,6 +313,7 @@ export class Assignment implements Hold {
       resume,
       end,
       ...(since !== undefined && { since }),
+      ...(leaderEpoch !== undefined && { leaderEpoch }),
       counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
       files,
       ...(sources && { sources }),

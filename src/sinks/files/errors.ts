@@ -33,6 +33,10 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'The log ends before what was already loaded: it was cut or restored from an older copy. Restore the log, or load into a new path, which "millrace adopt NAME --from earliest" begins.',
   },
+  FILES_LOG_CUT: {
+    decision: 'stop',
+    help: 'Records that were loaded are no longer in the log, and others may have their offsets, which would be passed over: brokers lost data, or an older copy was restored. Restore the log, or load into a new path, which "millrace adopt NAME --from earliest" begins.',
+  },
   FILES_TAKEN_OVER: {
     decision: 'retry',
     help: 'Another writer has the partition now; nothing needs to be done.',

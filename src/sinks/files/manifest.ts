@@ -33,6 +33,11 @@ export interface Manifest {
   readonly end: number | null;
   /** The first offset that the chain answers for: what lies below was loaded elsewhere. Absent: 0. */
   readonly since?: number;
+  /**
+   * Of the leader of the log that took the last record, or of a later one; absent where the log has
+   * none, or records were passed over. By it a log is found to have been cut below `end`.
+   */
+  readonly leaderEpoch?: number;
   readonly counts: ManifestCounts;
   readonly files: readonly ManifestFile[];
   /** Files that these replace: removed once these are finished. */

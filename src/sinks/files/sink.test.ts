@@ -263,6 +263,31 @@ test('records that left the log before they were loaded stop, or are recorded as
   await writer.abandon();
 });
 
+test('a log that was cut below what is loaded stops, though it has grown past it again', async (t) => {
+  const fixture = new Fixture(t);
+  const first = await fixture.writer();
+  await first.write(
+    Array.from({ length: 10 }, (_, offset) => recordAt(offset)),
+    fixture.signal,
+    4,
+  );
+  await first.flush(fixture.signal);
+  await first.abandon();
+  fixture.admin.epochEnds.set(4, 10);
+  // A claim carries the epoch on.
+  for (let claim = 0; claim < 2; claim++) await (await fixture.writer()).abandon();
+  fixture.admin.epochEnds.set(4, 7);
+  for (const gaps of ['stop', 'record'] as const) {
+    await assert.rejects(fixture.writer({ gaps }), { code: 'FILES_LOG_CUT', decision: 'stop' });
+  }
+  // Behind a gap the epoch of what was loaded before says nothing.
+  fixture.admin.bounds = [{ ...PARTITION, startOffset: 15, endOffset: 20 }];
+  const writer = await fixture.writer({ gaps: 'record' });
+  assert.equal(writer.resumeOffset(), 15);
+  await writer.abandon();
+  await (await fixture.writer()).abandon();
+});
+
 test('a log that ends before what was loaded stops, whatever is configured', async (t) => {
   const fixture = new Fixture(t);
   await fixture.load(0, 10);

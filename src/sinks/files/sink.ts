@@ -178,11 +178,20 @@ class FilesSink implements Sink {
       await assignment.commit({ kind: 'gap', resume: 0, end: startOffset - 1, refused: 0, files: [] }, signal);
       return;
     }
-    if (next >= startOffset) return;
+    if (next >= startOffset) return this.#checkEpoch(at, assignment, next);
     const missing = `the records ${next} to ${startOffset - 1} of ${at.topic}-${at.partition} left the log before they were loaded`;
     if (this.#config.gaps === 'stop') throw filesErrors.FILES_RECORDS_EXPIRED(missing);
     this.#context.logger.error({ from: next, to: startOffset - 1 }, missing);
     await assignment.commit({ kind: 'gap', resume: next, end: startOffset - 1, refused: 0, files: [] }, signal);
+  }
+  /** Whether the log still has what was loaded: one that was cut may have grown past it again. */
+  async #checkEpoch(at: TopicPartition, { leaderEpoch }: Assignment, next: number): Promise<void> {
+    if (leaderEpoch === undefined) return;
+    const end = await this.#context.admin.endOfEpoch(at, leaderEpoch);
+    if (end === undefined || end >= next) return;
+    throw filesErrors.FILES_LOG_CUT(
+      `${at.topic}-${at.partition} is loaded up to offset ${next}, but the log was cut at ${end} since`,
+    );
   }
 }
 

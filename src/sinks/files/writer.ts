@@ -39,6 +39,7 @@ export class FilesWriter implements PartitionWriter {
   #resume: number | undefined;
   /** The first offset that was not taken yet. */
   #next: number | undefined;
+  #leaderEpoch: number | undefined;
   /** When the oldest record that waits was taken, on the monotonic clock. */
   #waitingSince: number | undefined;
   /** When records came last, on the monotonic clock. */
@@ -70,8 +71,9 @@ export class FilesWriter implements PartitionWriter {
     return end === null ? undefined : end + 1;
   }
 
-  write(records: readonly LogRecord[], signal: AbortSignal): Promise<Progress> {
+  write(records: readonly LogRecord[], signal: AbortSignal, leaderEpoch?: number): Promise<Progress> {
     return this.#run(signal, async (signal) => {
+      if (leaderEpoch !== undefined) this.#leaderEpoch = leaderEpoch;
       this.#roller.setNow(this.#context.clock.now());
       this.#lastWrite = this.#context.clock.monotonic();
       for (const record of records) {
@@ -182,7 +184,8 @@ export class FilesWriter implements PartitionWriter {
     const files = await this.#roller.seal(signal);
     const kind = files.length > 0 ? 'data' : 'position';
     const closed = this.#roller.close(signal);
-    const plan = { kind, resume: this.#resume, end: this.#next - 1, refused: this.#refused, files, closed } as const;
+    const settled = { resume: this.#resume, end: this.#next - 1, leaderEpoch: this.#leaderEpoch } as const;
+    const plan = { kind, ...settled, refused: this.#refused, files, closed } as const;
     this.#committing = true;
     this.#underway = this.#commit(plan, this.#repeated, signal);
     this.#resume = this.#next;

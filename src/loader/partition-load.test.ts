@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { TestClock } from '../../test/support/clock.ts';
+import { recordAt } from '../../test/support/records.ts';
+import { until } from '../../test/support/until.ts';
+import type { LogRecord } from '../log/log.ts';
+import type { PartitionWriter, Sink } from '../sinks/sink.ts';
+import { silentLogger } from '../support/logger.ts';
+import { PartitionLoad } from './partition-load.ts';
+
+const PARTITION = { topic: 'web', partition: 0 };
+const CONFIG = {
+  ...{ retryInitial: 1, retryMax: 5, queueBytes: 64 * 1024, stallTimeout: 60_000, stopTimeout: 5_000 },
+  tolerance: 'all',
+} as const;
+
+/** A load into a store that takes everything at once, and what became of it. */
+async function setUp(keepsPosition: boolean) {
+  const written: [writer: number, offset: number][] = [];
+  const sought: number[] = [];
+  const stumbles: string[] = [];
+  let writers = 0;
+  let stored: number | undefined;
+  const sink: Sink = {
+    open: async () => {},
+    close: async () => {},
+    partition: async (): Promise<PartitionWriter> => {
+      const writer = ++writers;
+      return {
+        resumeOffset: () => (keepsPosition ? stored : undefined),
+        write: async (records: readonly LogRecord[]) => {
+          for (const { offset } of records) written.push([writer, offset]);
+          stored = (records.at(-1)?.offset ?? -1) + 1;
+          return { durableUpTo: stored, duplicates: 0 };
+        },
+        flush: async () => ({ durableUpTo: stored, duplicates: 0 }),
+        flushDueAt: () => undefined,
+        abandon: async () => {},
+      };
+    },
+  };
+  const clock = new TestClock();
+  const load = new PartitionLoad({
+    ...{ partition: PARTITION, sink, config: CONFIG, clock, logger: silentLogger },
+    seek: (offset) => void sought.push(offset),
+    room: () => {},
+    durable: () => {},
+    stumbled: (error) => void stumbles.push((error as { code: string }).code),
+    failed: (error) => assert.fail(String(error)),
+  });
+  await load.start();
+  const offer = (from: number, to: number, leaderEpoch?: number) => {
+    const records = Array.from({ length: to - from }, (_, i) => recordAt(from + i));
+    load.offer({
+      ...PARTITION,
+      records,
+      bytes: 1,
+      endOffset: to,
+      ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+    });
+  };
+  const hasWritten = (count: number) => until(`${count} records are written`, () => written.length === count);
+  return { load, clock, offer, written, sought, stumbles, hasWritten };
+}
+
+test('records that come again are passed over, whether the log has leaders or not', async () => {
+  for (const epoch of [undefined, 3]) {
+    const { load, offer, written, stumbles, hasWritten } = await setUp(false);
+    offer(0, 10, epoch);
+    offer(5, 12, epoch);
+    await hasWritten(12);
+    offer(12, 13, 4);
+    await hasWritten(13);
+    assert.deepEqual(
+      written.map(([, offset]) => offset),
+      Array.from({ length: 13 }, (_, offset) => offset),
+    );
+    assert.deepEqual(stumbles, []);
+    await load.abandon();
+  }
+});
+
+for (const keepsPosition of [false, true]) {
+  const kind = keepsPosition ? 'a store with its own position decides' : 'a store without a position gets them';
+
+  test(`records of a later leader at old offsets are others: ${kind}`, async () => {
+    const { load, clock, offer, written, sought, stumbles, hasWritten } = await setUp(keepsPosition);
+    offer(0, 10, 3);
+    await hasWritten(10);
+    offer(6, 12, 4);
+    await until('it stumbles', () => stumbles.length === 1 && clock.sleeping === 1);
+    clock.advance(CONFIG.retryMax);
+    const goesOnAt = keepsPosition ? 10 : 6;
+    await until('a new writer goes on', () => sought.at(-1) === goesOnAt);
+    assert.deepEqual(stumbles, ['LOG_CUT']);
+    offer(goesOnAt, 12, 4);
+    await hasWritten(10 + 12 - goesOnAt);
+    assert.deepEqual(written.at(-1), [2, 11]);
+    await load.abandon();
+  });
+}
