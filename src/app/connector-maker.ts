@@ -6,19 +6,16 @@ import type { ReferenceSources } from '../connect/config/references.ts';
 import type { StoredConnector } from '../connect/store/connector-store.ts';
 import { noDeadLetters } from '../loader/dead-letters.ts';
 import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
-import type { TopicPartition } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { eventTopics, localStore } from './configuration.ts';
+import type { PositionChange } from './connector-positions.ts';
 import type { SinkPlan } from './connector-sink.ts';
 import { ConnectorHost, loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { chosenTopics, directoryOf, referencesOf } from './made-connectors.ts';
 import { ownTopicOptions } from './topics.ts';
-
-/** A new position of a partition; without an offset it is forgotten. */
-export type PositionChange = TopicPartition & { readonly offset?: number };
 
 /** What a connector that was made at run time is started with. */
 export type Settings = NonNullable<Mapping['settings']>;

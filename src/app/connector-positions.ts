@@ -8,26 +8,29 @@ export const positionErrors = defineErrors({
   OFFSET_NOT_HELD: { decision: 'refuse', help: 'Give an offset from the first to the end of what the log holds.' },
 });
 
-/** Throws OFFSET_NOT_HELD unless the log has these partitions, and loading can go on at these offsets. */
-export async function assertHeld(
-  admin: Admin,
-  positions: readonly (TopicPartition & { readonly offset?: number })[],
-): Promise<void> {
+/** A new position of a partition; without an offset it is forgotten. */
+export type PositionChange = TopicPartition & { readonly offset?: number };
+
+/**
+ * Those of the changes whose partitions the log has: a position in one that is gone can only be
+ * forgotten. Throws OFFSET_NOT_HELD where loading could not go on.
+ */
+export async function heldOf(admin: Admin, changes: readonly PositionChange[]): Promise<readonly PositionChange[]> {
   const known = new Set((await admin.topics()).map(({ name }) => name));
-  const topics = [...new Set(positions.map(({ topic }) => topic))].filter((topic) => known.has(topic));
-  const held = new Map(
-    (await Promise.all(topics.map((topic) => admin.offsets(topic)))).flat().map((one) => [partitionName(one), one]),
-  );
-  for (const position of positions) {
-    const bounds = held.get(partitionName(position));
-    if (!bounds) throw positionErrors.OFFSET_NOT_HELD(`The log has no partition ${partitionName(position)}.`);
-    const { startOffset, endOffset } = bounds;
-    const { offset = startOffset } = position;
-    if (offset >= startOffset && offset <= endOffset) continue;
-    throw positionErrors.OFFSET_NOT_HELD(
-      `The log holds ${partitionName(position)} from offset ${startOffset} to ${endOffset}, and not ${offset}.`,
-    );
-  }
+  const topics = [...new Set(changes.map(({ topic }) => topic))].filter((topic) => known.has(topic));
+  const partitions = (await Promise.all(topics.map((topic) => admin.offsets(topic)))).flat();
+  const bounds = new Map(partitions.map((one) => [partitionName(one), one]));
+  return changes.filter((change) => {
+    const { offset } = change;
+    const name = partitionName(change);
+    const held = bounds.get(name);
+    if (offset === undefined) return held !== undefined;
+    if (!held) throw positionErrors.OFFSET_NOT_HELD(`The log has no partition ${name}.`);
+    const { startOffset, endOffset } = held;
+    if (offset >= startOffset && offset <= endOffset) return true;
+    const range = `from offset ${startOffset} to ${endOffset}`;
+    throw positionErrors.OFFSET_NOT_HELD(`The log holds ${name} ${range}, and not ${offset}.`);
+  });
 }
 
 /** How far a connector is in the topics of its configuration. */

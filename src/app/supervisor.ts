@@ -27,9 +27,9 @@ import { defineErrors, messageOf } from '../support/errors.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
-import type { PositionChange } from './connector-maker.ts';
 import { ConnectorMaker } from './connector-maker.ts';
-import { activeTopics, assertHeld, positionsOf, reachedByTopic } from './connector-positions.ts';
+import type { PositionChange } from './connector-positions.ts';
+import { activeTopics, heldOf, positionsOf, reachedByTopic } from './connector-positions.ts';
 import type { ConnectorHost } from './connector-thread.ts';
 import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
@@ -199,7 +199,7 @@ export class Supervisor implements Connectors {
 
   async alterOffsets(name: string, changes: readonly PositionChange[]): Promise<void> {
     const { admin } = this.#options.log;
-    await assertHeld(admin, changes);
+    const held = await heldOf(admin, changes);
     const stored = this.#opened().all().get(name);
     const { settings, faults } = this.#maker.map(stored?.config ?? {}, 'earlier');
     if (!settings) {
@@ -207,7 +207,7 @@ export class Supervisor implements Connectors {
     }
     await this.#maker.prepare(settings);
     // The store first: its position rules. Both can be done again.
-    await this.#maker.alterPositions(settings, changes, AbortSignal.timeout(ALTER_MS));
+    await this.#maker.alterPositions(settings, held, AbortSignal.timeout(ALTER_MS));
     await admin.alterPositions(groupOf(name), changes);
   }
 
