@@ -20,6 +20,7 @@ import { ThreadHost } from './thread-host.ts';
 
 /** Records live from a fetch to their encoding: what outlasts two collections of the young costs the most. */
 const YOUNG_MIB = 24;
+const OLD_MIB = 1024;
 
 /** Longest wait for a snapshot: a sink that computes for long must not hold up the status. */
 const SNAPSHOT_MS = 500;
@@ -61,6 +62,7 @@ export class ConnectorHost {
       entry: new URL('./connector-worker.ts', import.meta.url),
       name: `connector ${name}`,
       youngMiB: YOUNG_MIB,
+      oldMiB: OLD_MIB,
       data: () => {
         const workerData = data();
         return { workerData, transfer: transferOf(workerData.log) };

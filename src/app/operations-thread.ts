@@ -14,6 +14,7 @@ export interface OperationsHostOptions {
 
 /** An operator's questions are few, and what they allocate may as well be moved. */
 const YOUNG_MIB = 3;
+const OLD_MIB = 512;
 
 /** The operations server in a thread of its own, from the outside. */
 export class OperationsHost {
@@ -26,6 +27,7 @@ export class OperationsHost {
       entry: new URL('./operations-worker.ts', import.meta.url),
       name: 'operations',
       youngMiB: YOUNG_MIB,
+      oldMiB: OLD_MIB,
       data: () => {
         const { config, ...rest } = data();
         const workerData = { ...rest, config: { ...config, listen: this.#listen ?? config.listen } };

@@ -26,6 +26,11 @@ export interface ThreadOptions {
   readonly data: () => { readonly workerData: unknown; readonly transfer: readonly Transferable[] };
   /** Most MiB for its new objects: three times what the flag `--max-semi-space-size` says, which outrules it. */
   readonly youngMiB: number;
+  /**
+   * Most MiB for its old ones. Far more than they need: below 2 GiB V8 lets them grow by half before it collects, and
+   * to four times as many above (MemoryController::MaxGrowingFactor).
+   */
+  readonly oldMiB: number;
   /** What the thread may ask of this one. */
   readonly handlers?: Handlers;
   readonly logger: Logger;
@@ -75,9 +80,9 @@ export class ThreadHost<Calls extends Handlers> {
   }
 
   #start(): [Worker, Channel<Calls>] {
-    const { entry, name, data, youngMiB, handlers } = this.#options;
+    const { entry, name, data, youngMiB, oldMiB, handlers } = this.#options;
     const { workerData, transfer } = data();
-    const resourceLimits = { maxYoungGenerationSizeMb: youngMiB };
+    const resourceLimits = { maxYoungGenerationSizeMb: youngMiB, maxOldGenerationSizeMb: oldMiB };
     const worker = new Worker(entry, { workerData, transferList: [...transfer], name, resourceLimits });
     const channel = new Channel<Calls>(worker, handlers);
     let reason = 'it ended by itself';

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LogRecord } from '../../log/log.ts';
 import { withSignal } from '../../support/with-signal.ts';
 import { isRefusal } from '../row.ts';
@@ -6,6 +7,9 @@ import type { BulkOptions, Item } from './bulk.ts';
 import { Bulk } from './bulk.ts';
 import type { SearchConfig } from './config.ts';
 import { toDocument } from './document.ts';
+
+/** As many are made into documents before requests under way get their turn: to be sent, and to be answered. */
+const SLICE_RECORDS = 64;
 
 /** Around a document in a request: its index, its id and the words between. */
 const ACTION_BYTES = 128;
@@ -68,6 +72,10 @@ export class SearchWriter implements PartitionWriter {
       load.bytes += bytes;
       load.end = record.offset + 1;
       if (load.items.length + load.refused.length >= bulk.events) await this.#send(signal);
+      else if (this.#underWay.size > 0 && record.offset % SLICE_RECORDS === 0) {
+        await setImmediate();
+        signal.throwIfAborted();
+      }
     }
     if (this.#filling.end > 0) this.#dueAt ??= this.#options.context.clock.monotonic() + delay;
     return this.#progress();
