@@ -17,6 +17,16 @@ export const SMALL = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xmx256m']
 /** With the compiler that throughput needs. */
 export const FAST = ['-Xmx512m'] as const;
 
+/** Settings of log4j: all that a server says goes to its standard output. */
+export const LOG_TO_OUTPUT = `appenders=console
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %m (%c)%n
+rootLogger.level=INFO
+rootLogger.appenderRef.console.ref=console
+`;
+
 /** All jars of a home; Java itself reads the star. */
 export function classpathOf(home: string): readonly string[] {
   return ['-cp', path.join(home, 'lib', '*')];

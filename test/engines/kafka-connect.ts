@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { classpathOf, SMALL } from './jvm.ts';
+import { classpathOf, LOG_TO_OUTPUT, SMALL } from './jvm.ts';
 import type { JarSet, Progress } from './maven.ts';
 import { fetchJars, toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
@@ -21,15 +21,6 @@ const CONNECT: JarSet = {
 const WORKER = 'org.apache.kafka.connect.cli.ConnectDistributed';
 const READY = /Finished starting connectors and tasks/;
 const TEXT = 'org.apache.kafka.connect.storage.StringConverter';
-
-const LOGGING = `appenders=console
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d %p %m (%c)%n
-rootLogger.level=INFO
-rootLogger.appenderRef.console.ref=console
-`;
 
 export interface KafkaConnectOptions {
   readonly brokers: readonly string[];
@@ -55,7 +46,7 @@ export async function startKafkaConnect({
   const [free = 0] = port === undefined ? await freePorts(1) : [port];
   const url = `http://127.0.0.1:${free}`;
   const logging = path.join(directory, 'log4j2.properties');
-  writeFileSync(logging, LOGGING);
+  writeFileSync(logging, LOG_TO_OUTPUT);
   const plugins = path.join(directory, 'plugins', 'connect-file');
   mkdirSync(plugins, { recursive: true });
   for (const jar of readdirSync(path.join(home, 'lib')).filter((name) => name.startsWith('connect-file-'))) {

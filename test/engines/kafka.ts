@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { classpathOf, FAST, fromClassArchive, SMALL } from './jvm.ts';
+import { classpathOf, FAST, fromClassArchive, LOG_TO_OUTPUT, SMALL } from './jvm.ts';
 import type { KafkaSasl } from './kafka-security.ts';
 import { makeCertificate, protocolOf, scramWords, securityProperties } from './kafka-security.ts';
 import type { JarSet, Progress } from './maven.ts';
@@ -77,15 +77,6 @@ const FORMAT_MS = 60_000;
 const CLUSTER_ID_BYTES = 16;
 /** What a broker logs last when it starts: it is registered and takes requests. */
 const STARTED = /Kafka Server started/;
-
-const LOGGING = `appenders=console
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d %p %m (%c)%n
-rootLogger.level=INFO
-rootLogger.appenderRef.console.ref=console
-`;
 
 /**
  * Starts a cluster and resolves when every broker takes requests (2–4 s; the very first start of a
@@ -201,7 +192,7 @@ class Broker implements KafkaNode {
     this.#format = scramWords(options.sasl);
     mkdirSync(own, { recursive: true });
     const logging = path.join(own, 'log4j2.properties');
-    writeFileSync(logging, LOGGING);
+    writeFileSync(logging, LOG_TO_OUTPUT);
     const properties = { ...propertiesOf(own, plan, index, options), ...security, ...options.properties };
     writeFileSync(this.#properties, toPropertiesFile(properties));
     this.#java = [

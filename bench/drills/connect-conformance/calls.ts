@@ -43,13 +43,11 @@ const MOVABLE_CONFIG = {
 const call =
   (method: string) =>
   (path: string, body?: unknown): Call => ({ method, path, ...(body === undefined ? {} : { body }) });
-const [get, post, put, patch, remove] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map(call) as [
-  ReturnType<typeof call>,
-  ReturnType<typeof call>,
-  ReturnType<typeof call>,
-  ReturnType<typeof call>,
-  ReturnType<typeof call>,
-];
+const get = call('GET');
+const post = call('POST');
+const put = call('PUT');
+const patch = call('PATCH');
+const remove = call('DELETE');
 const settle = (name: string, state: string): Settle => ({ settle: name, state });
 const settleTopics = (name: string, topics: number): SettleTopics => ({ settle: name, topics });
 const text = (method: string, path: string, body: string, type = 'application/json'): Call => ({
