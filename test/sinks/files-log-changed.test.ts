@@ -89,6 +89,13 @@ class Loading {
     });
   }
 
+  /** Its broker comes back without the records of the topic, as after the loss of a disk. */
+  async loseLog({ nodes: [node] }: KafkaCluster): Promise<void> {
+    await node!.stop();
+    rmSync(path.join(path.dirname(node!.output), 'data', `${this.name}-0`), { recursive: true });
+    await node!.start();
+  }
+
   async findings() {
     const store = new LocalFileStore(this.#root);
     const [found] = await verifyFiles({
@@ -164,10 +171,7 @@ kafkaTest(
     await loading.isLoadedTo(10);
     await before.stop();
 
-    const [node] = kafka.nodes;
-    await node!.stop();
-    rmSync(path.join(path.dirname(node!.output), 'data', `${loading.name}-0`), { recursive: true });
-    await node!.start();
+    await loading.loseLog(kafka);
     // More than was lost, so that the offset where loading goes on is one in the log.
     await loading.send(15);
     const stopped = loading.connector('record');
@@ -183,10 +187,7 @@ kafkaTest('a log that loses what was read stops the loader that reads it', { nod
   await loading.send(10);
   await loading.isLoadedTo(10);
 
-  const [node] = kafka.nodes;
-  await node!.stop();
-  rmSync(path.join(path.dirname(node!.output), 'data', `${loading.name}-0`), { recursive: true });
-  await node!.start();
+  await loading.loseLog(kafka);
   await loading.send(15);
   assert.match(String(await failure(connector)), /^FILES_(LOG_CUT|AHEAD_OF_LOG)$/);
 });
