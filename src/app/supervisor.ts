@@ -1,10 +1,9 @@
-import { connectorsTopic } from '../connect/config/config.ts';
 import type { ConnectorClass } from '../connect/config/connect-keys.ts';
 import { CONNECTOR_CLASSES } from '../connect/config/connect-keys.ts';
 import type { FlatConfig, Mapping } from '../connect/config/mapping.ts';
 import type { Validation } from '../connect/config/validation.ts';
 import { validateConfig } from '../connect/config/validation.ts';
-import type { Connectors, Health, ShownConnector, Standing } from '../connect/rest/connectors.ts';
+import type { Connectors, Health, ShownConnector } from '../connect/rest/connectors.ts';
 import type {
   ConnectorStore,
   LevelSetting,
@@ -14,10 +13,8 @@ import type {
 } from '../connect/store/connector-store.ts';
 import { connectorStoreErrors } from '../connect/store/connector-store.ts';
 import { openConnectorStore } from '../connect/store/log-connector-store.ts';
-import { takingPart } from '../connect/store/taking-part.ts';
-import { WorkerBoard } from '../connect/store/worker-board.ts';
 import { groupOf } from '../loader/connector.ts';
-import { replayTopic, WORKERS_TOPIC } from '../log/dead-letter.ts';
+import { replayTopic } from '../log/dead-letter.ts';
 import type { Position } from '../log/log.ts';
 import type { OpenLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
@@ -35,9 +32,9 @@ import { loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { topicOfConnectors } from './made-connectors.ts';
 import { ManagedConnector } from './managed-connector.ts';
-import type { Standings } from './standings.ts';
 import { standingAlone, taskOf } from './standings.ts';
 import type { WatchedConnector } from './status-source.ts';
+import { Workers } from './workers.ts';
 
 const RETRY = { initialMs: 500, maxMs: 10_000 };
 /** Longest wait at a stop for a question that is put to the log. */
@@ -80,14 +77,14 @@ export class Supervisor implements Connectors {
   readonly #managed = new Map<string, ManagedConnector>();
   readonly #stopped = new AbortController();
   #store: ConnectorStore | undefined;
-  /** The embedded log has one worker. */
-  #board: WorkerBoard | undefined;
+  readonly #workers: Workers;
   #away = 'the log is not reached yet';
   #work: Promise<unknown> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#maker = new ConnectorMaker({ ...options, stored: () => this.#store?.all().values() ?? [] });
+    this.#workers = new Workers({ ...options, connectors: () => this.#managed.values() });
   }
 
   /** Begins to follow what is stored. */
@@ -118,7 +115,7 @@ export class Supervisor implements Connectors {
     this.#stopped.abort();
     await settlesWithin(this.#work, STOP_MS);
     await Promise.all(Array.from(this.#managed.values(), (one) => one.stop()));
-    await settlesWithin(Promise.all([this.#board?.close(), this.#store?.close()]), STOP_MS);
+    await settlesWithin(Promise.all([this.#workers.close(), this.#store?.close()]), STOP_MS);
   }
 
   async health(): Promise<Health> {
@@ -140,7 +137,7 @@ export class Supervisor implements Connectors {
       const { name, config } = connector;
       const managed = this.#managed.get(name);
       if (!managed) return [];
-      const standing = await this.#standings(connector, managed);
+      const standing = await this.#workers.standings(connector, managed);
       return [{ name, config, isFromFile: false, ...standing }];
     });
     const all = [...(await Promise.all(declared)), ...(await Promise.all(stored)).flat()];
@@ -231,7 +228,7 @@ export class Supervisor implements Connectors {
     while (!this.#stopped.signal.aborted && !this.#store) {
       try {
         // Who else is there decides what runs here.
-        if (configuration.log.kafka) this.#board ??= await this.#openBoard();
+        await this.#workers.open();
         this.#store = await openConnectorStore({ log, clock: systemClock, logger, topic });
       } catch (error) {
         const reason = messageOf(error);
@@ -246,49 +243,6 @@ export class Supervisor implements Connectors {
       if (this.#options.levels.has(name)) this.#options.levels.set(name, level, systemClock.now());
     });
     this.#follow();
-  }
-
-  #openBoard(): Promise<WorkerBoard> {
-    const { log, logger, configuration, instance } = this.#options;
-    return WorkerBoard.open({
-      ...{ log, logger, instance, clock: systemClock },
-      topic: connectorsTopic(WORKERS_TOPIC, configuration.connect.group),
-      report: async () => {
-        const running = [...this.#managed.values()].filter((managed) => this.#takesPart(managed.stored));
-        const tasks = running.map(async (managed) => [managed.name, taskOf(await managed.snapshot())] as const);
-        return { worker: this.#options.workerId(), connectors: Object.fromEntries(await Promise.all(tasks)) };
-      },
-      onChange: () => {
-        for (const managed of this.#managed.values()) managed.reconsider();
-      },
-    });
-  }
-
-  /** The instances that load a connector, of which there is one a task. */
-  #parts(stored: StoredConnector): readonly string[] {
-    const instances = this.#board?.instances ?? [this.#options.instance];
-    return takingPart(stored.id, instances, Number(stored.config['tasks.max'] ?? 1));
-  }
-
-  #takesPart(stored: StoredConnector | undefined): boolean {
-    return stored !== undefined && this.#parts(stored).includes(this.#options.instance);
-  }
-
-  /** As REST shows a connector with the tasks of all workers. */
-  async #standings(stored: StoredConnector, managed: ManagedConnector): Promise<Standings> {
-    const { instance, workerId } = this.#options;
-    const own = taskOf(await managed.snapshot());
-    const tasks = this.#parts(stored).map((part): Standing => {
-      if (part === instance) return { workerId: workerId(), ...own };
-      const { worker = '', connectors = {} } = this.#board?.reportOf(part) ?? {};
-      return { workerId: worker, ...(connectors[stored.name] ?? { state: 'UNASSIGNED' }) };
-    });
-    const first = tasks[0]?.workerId ?? workerId();
-    if (stored.target === 'STOPPED') return { connector: { state: 'STOPPED', workerId: first }, tasks: [] };
-    // What it can't be started with is the connector's trouble, and not only a task's.
-    const cannotStart = this.#takesPart(stored) && !managed.host && own.trace !== undefined;
-    if (cannotStart) return { connector: { workerId: workerId(), ...own }, tasks };
-    return { connector: { state: stored.target === 'PAUSED' ? 'PAUSED' : 'RUNNING', workerId: first }, tasks };
   }
 
   async #refresh(): Promise<void> {
@@ -309,7 +263,7 @@ export class Supervisor implements Connectors {
   }
 
   #manage(connector: StoredConnector): ManagedConnector {
-    const takesPart = (stored: StoredConnector) => this.#takesPart(stored);
+    const takesPart = (stored: StoredConnector) => this.#workers.takesPart(stored);
     const { logger } = this.#options;
     return new ManagedConnector(connector, { maker: this.#maker, takesPart, clock: systemClock, logger });
   }
