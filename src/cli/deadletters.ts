@@ -25,7 +25,7 @@ export const deadletters: Command = {
   },
   details: [
     'replay gives a connector its dead letters once more: all that were not replayed yet, or those named.',
-    'purge drops those of a connector, or of "collector", for good; "millrace verify" then counts their records as lost.',
+    'purge drops those of a connector, or of "collector", for good; "millrace verify" then finds their records missing.',
     'Asks the running program, else opens the data itself. Exit code 1 if the one asked for is not there.',
   ].join('\n'),
   async run(call) {
