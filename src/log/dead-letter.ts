@@ -51,6 +51,14 @@ export interface DeadLetterContext {
 /** Kafka Connect's names (KIP-298), so that its tools can read ours. */
 const PREFIX = '__connect.errors.';
 const STAGE_HEADER = `${PREFIX}stage`;
+/** A process has one task of a connector. */
+const ONLY_TASK = '0';
+/** Which part of the program refused it, where Connect names a class. */
+const PART_OF_STAGE: Readonly<Record<DeadLetterStage, string>> = {
+  COLLECTOR: 'Collector',
+  DELIVERY: 'Delivery',
+  TASK_PUT: 'Sink',
+};
 /** Ours beside Connect's: the record's timestamp stays the event's. */
 const AT_HEADER = `${PREFIX}at`;
 
@@ -64,9 +72,12 @@ export function toDeadLetter(record: NewRecord, context: DeadLetterContext): New
   const headers: Record<string, string> = {
     ...record.headers,
     [`${PREFIX}connector.name`]: refusedBy,
+    [`${PREFIX}task.id`]: ONLY_TASK,
     [STAGE_HEADER]: stage,
+    [`${PREFIX}class.name`]: PART_OF_STAGE[stage],
     [`${PREFIX}exception.class.name`]: code,
     [`${PREFIX}exception.message`]: reason,
+    [`${PREFIX}exception.stacktrace`]: `${code}: ${reason}`,
   };
   if (at !== undefined) headers[AT_HEADER] = String(at);
   if (source) {
