@@ -16,6 +16,7 @@ import { tail } from '../operations/tail.ts';
 import { systemClock } from '../support/clock.ts';
 import { fromPlainError } from '../support/errors.ts';
 import { cliErrors } from './command.ts';
+import { logDirectory } from './open-log.ts';
 
 /** Longest wait for one answer of the running program. */
 const ANSWER_MS = 10_000;
@@ -67,7 +68,7 @@ async function instanceAt(base: string): Promise<string | undefined> {
 
 /** Throws NOT_REACHABLE where nothing was ever stored: a question must not make a data directory. */
 async function openData({ configuration }: LoadedConfiguration): Promise<Target> {
-  const directory = path.resolve(configuration.data, 'log');
+  const directory = logDirectory(configuration);
   if (configuration.log.embedded && !existsSync(directory)) {
     throw cliErrors.NOT_REACHABLE(`No program runs on ${path.resolve(configuration.data)}, and it holds no log.`);
   }
@@ -134,8 +135,10 @@ export class ProgramClient implements Target {
 
   readonly deadLetters: DeadLetterStore = {
     list: async (filter) => {
-      const query = new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
-      const { deadLetters } = await this.#ask<{ deadLetters: DeadLetter[] }>('GET', `/api/dead-letters?${query}`);
+      const { deadLetters } = await this.#ask<{ deadLetters: DeadLetter[] }>(
+        'GET',
+        `/api/dead-letters?${queryOf(filter)}`,
+      );
       return deadLetters;
     },
     show: (id) => this.#ask<DeadLetter>('GET', `/api/dead-letters/${encodeURIComponent(id)}`),
@@ -144,8 +147,7 @@ export class ProgramClient implements Target {
       return replayed;
     },
     purge: async (filter) => {
-      const query = new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
-      return (await this.#ask<{ purged: number }>('DELETE', `/api/dead-letters?${query}`)).purged;
+      return (await this.#ask<{ purged: number }>('DELETE', `/api/dead-letters?${queryOf(filter)}`)).purged;
     },
   };
 
@@ -180,6 +182,10 @@ export class ProgramClient implements Target {
     const text = await response.text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
+}
+
+function queryOf(filter: object): URLSearchParams {
+  return new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)]));
 }
 
 function replayOf(connector: string): string {

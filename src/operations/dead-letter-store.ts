@@ -6,6 +6,7 @@ import {
   replayTopic,
 } from '../log/dead-letter.ts';
 import type { Log, LogRecord, PartitionOffsets, Position, Producer } from '../log/log.ts';
+import { recordsOf } from '../sinks/verification.ts';
 import { MillraceError } from '../support/errors.ts';
 import { operationsErrors } from './errors.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterStore } from './sources.ts';
@@ -115,14 +116,8 @@ export class LogDeadLetterStore implements DeadLetterStore {
 
   /** The offset of the first dead letter that was refused at this time or later. */
   async #firstSince(time: number, { topic, startOffset, endOffset }: PartitionOffsets): Promise<number> {
-    let offset = startOffset;
-    while (offset < endOffset) {
-      const { records } = await this.#log.read({ topic, partition: 0, offset });
-      const last = records.at(-1);
-      if (!last) break;
-      const later = records.find((record) => refusedAt(record) >= time);
-      if (later) return later.offset;
-      offset = last.offset + 1;
+    for await (const record of recordsOf(this.#log, { topic, partition: 0 }, startOffset, endOffset)) {
+      if (refusedAt(record) >= time) return record.offset;
     }
     return endOffset;
   }
@@ -146,16 +141,10 @@ export class LogDeadLetterStore implements DeadLetterStore {
   }
 
   async #part(topic: string, start: number, end: number): Promise<DeadLetter[]> {
+    const at = { topic, partition: 0 };
     const found: DeadLetter[] = [];
-    let offset = start;
-    while (offset < end) {
-      const { records } = await this.#log.read({ topic, partition: 0, offset });
-      const last = records.at(-1);
-      if (!last) break;
-      for (const record of records) {
-        if (record.offset < end) found.push(toView({ topic, partition: 0, offset: record.offset }, record));
-      }
-      offset = last.offset + 1;
+    for await (const record of recordsOf(this.#log, at, start, end)) {
+      found.push(toView({ ...at, offset: record.offset }, record));
     }
     return found;
   }

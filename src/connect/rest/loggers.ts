@@ -58,9 +58,6 @@ function unknown(logger: string): Error {
   return connectErrors.CONNECT_NOT_FOUND(`Logger ${logger} not found.`);
 }
 
-function shown({
-  level,
-  lastModified = null,
-}: Omit<LoggerStanding, 'lastModified'> & { lastModified?: number | null }) {
-  return { level, last_modified: lastModified };
+function shown({ level, lastModified }: LoggerStanding): object {
+  return { level, last_modified: lastModified ?? null };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CONNECTORS_TOPIC } from '../../log/dead-letter.ts';
 import { logErrors } from '../../log/errors.ts';
 import type { Log, NewRecord, Producer } from '../../log/log.ts';
+import { recordsOf } from '../../sinks/verification.ts';
 import type { Clock } from '../../support/clock.ts';
 import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
@@ -62,14 +63,8 @@ export async function readConnectors(log: Log, topic: string): Promise<ReadonlyM
   const table = new ConnectorTable();
   if (!(await log.admin.topics()).some(({ name }) => name === topic)) return table.all;
   const [{ startOffset, endOffset } = { startOffset: 0, endOffset: 0 }] = await log.admin.offsets(topic);
-  let offset = startOffset;
-  while (offset < endOffset) {
-    const { records } = await log.read({ topic, partition: PARTITION, offset });
-    const last = records.at(-1);
-    if (!last) break;
-    for (const record of records) table.apply(record);
-    offset = last.offset + 1;
-  }
+  const at = { topic, partition: PARTITION };
+  for await (const record of recordsOf(log, at, startOffset, endOffset)) table.apply(record);
   return table.all;
 }
 
