@@ -58,7 +58,7 @@ browserTest(
       const found = await findInElasticsearch(elasticsearch, [before, after]);
       return found.length > 0 && found;
     });
-    await until('HDFS has it', async () => (await load.status()).connectors.every(({ lag }) => lag === 0));
+    await load.hasLoaded(['files'], collect);
     const inHdfs = await findInHdfs(hdfs, [before, after]);
     assert.equal(inSearch.length, 1);
     assert.equal(inHdfs.length, 1);

@@ -6,7 +6,6 @@ import { browserTest, openPage } from '../support/browser.ts';
 import { Program } from '../support/program.ts';
 import { idsInFiles, idsInTable } from '../support/read-back.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { until } from '../support/until.ts';
 
 const DEADLINE_MS = 30_000;
 /** A name that would run, if it were ever taken for markup. */
@@ -54,7 +53,7 @@ async function round(
 
   const metrics = await (await fetch(`${program.operations}/metrics`)).text();
   assert.match(metrics, /millrace_events_accepted_total 1\n/);
-  await until('nothing is left to load', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await program.hasLoaded();
   assert.equal(await program.stop(), 0);
   const [id] = idsInTable(program.data).keys();
   assert.deepEqual([...(await idsInFiles(program.data))], [[id, 1]]);

@@ -227,11 +227,10 @@ test('commands speak to the running program, and open the data where none runs',
   assert.equal(millrace('deadletters', 'list', '--from', 'yesterday').status, 2);
 
   // Between a commit of files and that of the group's position, records count as loaded and as waiting.
-  const loadedIntoFiles = () =>
-    until('the files have all', async () => {
-      const { connectors } = await program.status();
-      return connectors.find(({ name, lag }) => name === 'files' && lag === 0)?.loaded;
-    });
+  const loadedIntoFiles = async () => {
+    await program.hasLoaded(['files']);
+    return (await program.status()).connectors.find(({ name }) => name === 'files')?.loaded;
+  };
   const before = await loadedIntoFiles();
   assert.equal(JSON.parse(millrace('deadletters', 'replay', 'search', '--json').stdout).replayed, 1);
   await until('only the one that refused it got it again', async () => {

@@ -68,9 +68,7 @@ async function altered(t: TestContext, { program, suffix = '', table = TABLE }: 
   const { sent, send } = eventsOf(t, program.collector);
   await send(20);
   const status = async (name: string) => (await program.status()).connectors.find((one) => one.name === name);
-  const isLoaded = (name: string) => until(`${name} has all`, async () => (await status(name))?.lag === 0);
-  await isLoaded(files);
-  await isLoaded(rows);
+  await program.hasLoaded();
   const [ofFiles, ofRows] = [new Positions(connect, files), new Positions(connect, rows)];
   assert.equal(await ofRows.alter((offset) => offset), 400, 'it runs');
   for (const name of [files, rows]) {
@@ -96,14 +94,14 @@ async function altered(t: TestContext, { program, suffix = '', table = TABLE }: 
 
   for (const name of [files, rows]) await connect.change('PUT', `/connectors/${name}/resume`);
   await until('the table met all of them again', async () => (await status(rows))?.duplicates === sent.length);
-  await isLoaded(rows);
+  await program.hasLoaded([rows]);
 
   // What comes while files are passed over is not loaded.
   await connect.change('PUT', `/connectors/${files}/stop`);
   await connect.reaches(files, 'STOPPED');
   const kept = [...sent];
   await send(20);
-  await isLoaded(rows);
+  await program.hasLoaded([rows]);
   const ends = await ofRows.read();
   const { status: forward } = await until('nobody loads', async () => {
     const answer = await connect.ask('PATCH', `/connectors/${files}/offsets`, { offsets: ends });
@@ -114,7 +112,7 @@ async function altered(t: TestContext, { program, suffix = '', table = TABLE }: 
   await connect.reaches(files, 'RUNNING');
   const last = eventsOf(t, program.collector);
   await last.send(10);
-  await isLoaded(files);
+  await program.hasLoaded([files]);
   const expected = [...kept, ...last.sent].sort();
   const stored = () => idsInFiles(path.join(program.data, 'connect', files));
   await until('the files have what came before and after', async () => (await stored()).size >= expected.length);

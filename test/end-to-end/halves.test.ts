@@ -48,9 +48,7 @@ kafkaTest(
     });
     await Promise.all(Array.from({ length: REQUESTS }, send));
 
-    await until('everything is loaded', async () =>
-      (await loaders[0]!.status()).connectors.every(({ lag }) => lag === 0),
-    );
+    await loaders[0]!.hasLoaded(undefined, collect);
     assert.deepEqual(
       findRunning(collect.data).map(({ collects, loads }) => ({ collects, loads })),
       [{ collects: true, loads: false }, ...loaders.map(() => ({ collects: false, loads: true }))],

@@ -65,15 +65,14 @@ async function everyCommand(t: TestContext, { program, millrace }: Scene, suffix
   const taken = { ...sampleEvent(ids[0]!, 0), colorName: 'another' };
   for (const event of [...events, taken]) await client.send(JSON.stringify(event));
   const status = async (name: string) => (await program.status()).connectors.find((one) => one.name === name);
-  const isLoaded = async (name: string) => (await status(name))?.lag === 0;
   await until('all is loaded, but one', async () => (await status(rows))?.deadLettered === 1);
-  await until('the files have all', () => isLoaded(files));
+  await program.hasLoaded([files]);
 
   // Beside the program.
   assert.equal(millrace('deadletters', 'list', '--of', rows).answer.length, 1);
   assert.equal(millrace('deadletters', 'replay', rows).answer.replayed, 1);
   await until('it was refused once more', async () => (await status(rows))?.deadLettered === 2);
-  await until('its position says so', () => isLoaded(rows));
+  await program.hasLoaded([rows]);
   const database = path.join(program.data, 'connect', rows, 'search.db');
   const lose = (id: string) => {
     const table = new DatabaseSync(database, { timeout: 5_000 });

@@ -79,7 +79,7 @@ async function comesBack(t: TestContext, { sink, ids, remove }: Store, more: obj
   };
   await send(program.collector, EVENTS);
   await until('all are stored', async () => (await ids()).length === EVENTS);
-  await until('the position says so', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await program.hasLoaded();
   const whole = (await ids()).sort();
   const lost = [0, 7, 20].map((n) => `page-${n}`);
 
@@ -212,7 +212,7 @@ postgresTest('Ctrl-C ends a replay that the running program does, and the same c
     return ((await answer.json()) as { state: string }).state;
   };
   await send(program.collector, many);
-  await until('all are stored', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await program.hasLoaded();
   await askPostgres(server, 'DELETE FROM cut_off');
 
   proxy.narrow(32_000);
@@ -239,7 +239,7 @@ test('what comes while a replay is under way is loaded as ever', async (t) => {
   await using program = await Program.start({ directory, configuration: { connectors: { store: sink } } });
   const { ids, remove } = sqliteIn(directory);
   await send(program.collector, many);
-  await until('all are stored', async () => (await program.status()).connectors.every(({ lag }) => lag === 0));
+  await program.hasLoaded();
   await remove(Array.from({ length: 100 }, (_, n) => `page-${n * 100}`));
 
   const words = ['replay', 'store', ...HOUR, '--config', path.join(directory, 'millrace.yaml')];

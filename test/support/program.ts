@@ -97,18 +97,39 @@ export class Program {
     await exited;
   }
 
-  /** Waits until every connector has loaded all there is, then stops; resolves to the exit code. A program that can't is killed. */
-  async stopWhenLoaded(): Promise<number | null> {
+  /**
+   * Waits until the log has all events that were accepted, and these connectors (or all) have all of
+   * the log. The lag alone would not do: an event is accepted before it is in the log, and an answer
+   * may come of a look at the log that began before the question. `collecting` is the program that
+   * accepts them.
+   */
+  async hasLoaded(names?: readonly string[], collecting: Program = this): Promise<void> {
     let last: unknown;
     try {
-      await until('every connector has caught up', async () => {
-        const { connectors } = await this.status();
+      await until('the log has all', async () => {
+        const { buffered, spooled } = (await collecting.status()).accounting;
+        last = { buffered, spooled };
+        return buffered + spooled === 0;
+      });
+      // Ends the look that may have begun before.
+      await until('the log answers', async () => (await this.status()).log.reachable);
+      await until('the connectors have all', async () => {
+        const { connectors, log } = await this.status();
         last = connectors;
-        return connectors.every(({ lag }) => lag === 0);
+        return log.reachable && connectors.every(({ name, lag }) => lag === 0 || names?.includes(name) === false);
       });
     } catch (error) {
-      await this.kill();
       throw new Error(`${(error as Error).message}: ${JSON.stringify(last)}`, { cause: error });
+    }
+  }
+
+  /** Waits until every connector has loaded all there is, then stops; resolves to the exit code. A program that can't is killed. */
+  async stopWhenLoaded(): Promise<number | null> {
+    try {
+      await this.hasLoaded();
+    } catch (error) {
+      await this.kill();
+      throw error;
     }
     return this.stop();
   }
