@@ -10,6 +10,8 @@ import { MemoryDisk, MemoryFileStore } from './memory-file-store.ts';
 
 export const IDENTITY = { connector: 'connector', topic: 'topic', topicId: 'topic-id', partition: 0 };
 
+/** Commits that a writer begins before the first of them is over. */
+const COMMITS_UNDER_WAY = 2;
 /** Records of a commit, of which some are in one file and some in another. */
 const A_COMMIT = 3;
 const FILES_OF_A_COMMIT = [0, 1];
@@ -83,8 +85,18 @@ async function load(chain: Chain, records: number): Promise<void> {
   }
 }
 
-/** Commits of some records each, every second one in the same file. */
+/** Commits of some records each, every second one in the same file; when it ends, none is under way. */
 async function commitAll(chain: Chain, assignment: Assignment, records: number): Promise<void> {
+  const commits: Promise<void>[] = [];
+  try {
+    await beginAll(chain, assignment, records, commits);
+  } finally {
+    await Promise.allSettled(commits);
+  }
+  await Promise.all(commits);
+}
+
+async function beginAll(chain: Chain, assignment: Assignment, records: number, commits: Promise<void>[]) {
   let staged = 0;
   for (let first = (assignment.end ?? -1) + 1; first < records; first += A_COMMIT) {
     const offsets = upTo(records).slice(first, first + A_COMMIT);
@@ -94,7 +106,11 @@ async function commitAll(chain: Chain, assignment: Assignment, records: number):
     const files = opened.map(({ file }) => file);
     const closed = Promise.all(opened.map(({ close }) => close())).then(() => {});
     const end = offsets.at(-1) ?? first;
-    await assignment.commit({ kind: 'data', resume: first, end, refused: 0, files, closed }, signal);
+    const commit = assignment.commit({ kind: 'data', resume: first, end, refused: 0, files, closed }, signal);
+    // Whoever ends the load meets the failure.
+    commit.catch(() => {});
+    commits.push(commit);
+    await commits.at(-COMMITS_UNDER_WAY);
   }
 }
 

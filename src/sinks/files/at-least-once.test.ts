@@ -3,11 +3,13 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { TestAdmin } from '../../../test/support/admin.ts';
 import { TestClock } from '../../../test/support/clock.ts';
+import type { FilesChanges } from '../../../test/support/files.ts';
 import { filesConfigWith } from '../../../test/support/files.ts';
 import type { Intercept } from '../../../test/support/gate.ts';
 import { MemoryDisk, MemoryFileStore } from '../../../test/support/memory-file-store.ts';
 import { recordAt, START } from '../../../test/support/records.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { until } from '../../../test/support/until.ts';
 import { silentLogger } from '../../support/logger.ts';
 import type { PartitionWriter, Sink } from '../sink.ts';
 import type { FilesConfig } from './config.ts';
@@ -28,7 +30,7 @@ class Fixture {
     this.#directory = temporaryDirectory(t);
   }
 
-  sink(guarantee: FilesConfig['guarantee'] = 'at-least-once', intercept?: Intercept): Sink {
+  sink(guarantee: FilesConfig['guarantee'] = 'at-least-once', intercept?: Intercept, changes?: FilesChanges): Sink {
     const context = {
       connector: 'plain',
       admin: new TestAdmin(),
@@ -38,11 +40,14 @@ class Fixture {
       dataDirectory: this.#directory,
     };
     const store = new MemoryFileStore(this.disk, intercept);
-    return createFilesSink(filesConfigWith({ guarantee }), context, { namedTypes: ['select-color'], store });
+    return createFilesSink(filesConfigWith({ ...changes, guarantee }), context, {
+      namedTypes: ['select-color'],
+      store,
+    });
   }
 
-  async writer(intercept?: Intercept): Promise<PartitionWriter> {
-    const sink = this.sink('at-least-once', intercept);
+  async writer(intercept?: Intercept, changes?: FilesChanges): Promise<PartitionWriter> {
+    const sink = this.sink('at-least-once', intercept, changes);
     await sink.open(this.#t.signal);
     return sink.partition(PARTITION, this.#t.signal);
   }
@@ -72,6 +77,27 @@ test('a plain file is named by topic, partition and first offset, and nothing el
   const [file, ...rest] = fixture.disk.under('');
   assert.deepEqual(rest, []);
   assert.match(String(file), /^type=select-color\/date=2026-11-22\/hour=12\/select-color-0-0{19}5-[0-9a-f]{12}\.json$/);
+});
+
+test('the position passes no commit that is not finished', async (t) => {
+  const fixture = new Fixture(t);
+  const held = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  const intercept: Intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name === 'finish') await held.promise;
+    return act();
+  };
+  const writer = await fixture.writer(intercept, { roll: { records: 10 } });
+  assert.equal((await fixture.write(writer, 0, 25)).durableUpTo, undefined);
+  await until('the second commit could be finished', () => calls.filter((name) => name === 'close').length === 2);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(calls.filter((name) => name === 'finish').length, 1);
+  assert.equal((await fixture.write(writer, 25, 25)).durableUpTo, undefined);
+  held.resolve();
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 25);
+  await writer.abandon();
+  assert.equal(fixture.final.length, 3);
 });
 
 test("the position is the consumer group's: a new writer does not know of one", async (t) => {

@@ -1,7 +1,7 @@
 import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import type { CommitPlan } from './chain.ts';
-import { foldersOf } from './chain.ts';
+import { allOf, foldersOf } from './chain.ts';
 import { filesErrors } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { ChainIdentity, DataFileName } from './paths.ts';
@@ -26,6 +26,8 @@ export class PlainHold implements Hold {
   readonly #logger: Logger;
   readonly #folder: string;
   #end: number | null = null;
+  /** The commit begun last; it settles after all before it. */
+  #underway: Promise<void> = Promise.resolve();
 
   private constructor(store: FileStore, identity: ChainIdentity, id: string, logger: Logger) {
     this.#store = store;
@@ -59,8 +61,13 @@ export class PlainHold implements Hold {
     return plainFileName(this.#identity, this.#id, file);
   }
 
-  async commit({ files, closed, end }: CommitPlan, signal: AbortSignal): Promise<void> {
-    await closed;
+  commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
+    this.#underway = this.#commit(plan, this.#underway, signal);
+    return this.#underway;
+  }
+
+  async #commit({ files, closed, end }: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
+    await allOf([before, closed ?? Promise.resolve()]);
     if (files.length > 0) {
       await this.#store.makeDirectories(foldersOf(files), signal);
       const [missing] = await this.#store.finish(files, signal);

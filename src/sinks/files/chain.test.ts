@@ -41,6 +41,49 @@ test('an older writer can no longer commit after a claim', async () => {
   model.verify(1);
 });
 
+test('what is prepared behind a commit that lost is never sent', async () => {
+  const model = new ChainModel();
+  const published: string[] = [];
+  const chain = model.chain(async (call, act) => {
+    if (call.name === 'publishIfAbsent') published.push(call.path);
+    return act();
+  });
+  const older = await chain.assign(proceed, signal);
+  const newer = await chain.assign(proceed, signal);
+  const before = published.length;
+  const first = await stageRecord(chain, older, 0);
+  const commits = [older.commit({ kind: 'data', resume: 0, end: 0, refused: 0, files: [first] }, signal)];
+  const second = await stageRecord(chain, older, 1, 1);
+  commits.push(older.commit({ kind: 'data', resume: 1, end: 1, refused: 0, files: [second] }, signal));
+  for (const commit of commits) await assert.rejects(commit, { code: 'FILES_TAKEN_OVER' });
+  assert.equal(published.length, before + 1);
+  assert.equal(older.end, null);
+  await older.giveUp(signal);
+  await commit(chain, newer, 0);
+  await commit(chain, newer, 1);
+  await newer.giveUp(signal);
+  model.verify(2);
+});
+
+test('each manifest follows the one before it, also if that was still under way', async () => {
+  const model = new ChainModel();
+  const chain = model.chain();
+  const assignment = await chain.assign(proceed, signal);
+  const plans = [
+    { kind: 'gap', resume: 0, end: 9, since: 10, refused: 0, files: [] },
+    { kind: 'position', resume: 10, end: 19, refused: 0, files: [], leaderEpoch: 7 },
+    { kind: 'position', resume: 20, end: 29, refused: 0, files: [] },
+  ] as const;
+  await Promise.all(plans.map((plan) => assignment.commit(plan, signal)));
+  const newest = await chain.newest(signal);
+  assert.deepEqual(
+    [newest?.number, newest?.previous, newest?.end, newest?.since, newest?.leaderEpoch],
+    [3, 2, 29, 10, 7],
+  );
+  assert.equal(assignment.end, 29);
+  await assignment.giveUp(signal);
+});
+
 test('mine is the commit, not the process: one that got the partition back does not win with its older hold', async () => {
   const model = new ChainModel();
   let lostAnswers = 0;

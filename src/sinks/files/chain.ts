@@ -58,8 +58,11 @@ export interface CommitPlan {
  *     assign:  read the newest ─▶ finish its files ─▶ claim n+1 ─▶ clean up after older claims
  *                  ▲                                     │
  *                  └──────────────── lost ───────────────┘
- *     commit:  publish n+1 ─▶ won, and nothing newer ─▶ finish its files
+ *     commit:  publish n+1 ─▶ won, and nothing newer ─▶ finish its files ─▶ n+2 may be published
  *                  └─▶ lost, or won a name made free again: the assignment is over
+ *
+ * What comes before publishing (writing, closing, the manifest's temporary file) changes nothing
+ * for others, so that much of n+2 may be done while n+1 is under way.
  *
  * No rule uses a clock, and "mine" is always a commit id, never a process: a process may lose a
  * partition and get it back.
@@ -250,14 +253,20 @@ export class Chain {
 }
 
 /**
- * A writer's hold on a partition, from its claim until another one's. Commits one after another.
+ * A writer's hold on a partition, from its claim until another one's. Commits are prepared side by
+ * side and published one after another.
  */
 export class Assignment implements Hold {
   readonly #chain: Chain;
   readonly #claim: Manifest;
   readonly #folder: string;
+  /** What was committed last. */
   #last: Manifest;
-  #nextNumber: number;
+  /** What was last given to `commit`; it follows what is under way before it. */
+  #planned: Manifest;
+  /** The commit begun last; it settles after all before it. */
+  #underway: Promise<void> = Promise.resolve();
+  /** What was sent and is not known to be over: at most one, since nothing is sent behind it. */
   #open: Publication | undefined;
   #retention: Promise<void> = Promise.resolve();
   readonly #ended = new AbortController();
@@ -267,7 +276,7 @@ export class Assignment implements Hold {
     this.#claim = claim;
     this.#folder = folder;
     this.#last = claim;
-    this.#nextNumber = claim.number + 1;
+    this.#planned = claim;
   }
 
   /** The last offset that is settled; null as long as there is none. */
@@ -282,7 +291,7 @@ export class Assignment implements Hold {
 
   /** The number that the next commit to begin will have. */
   get nextNumber(): number {
-    return this.#nextNumber;
+    return this.#planned.number + 1;
   }
 
   /** Where the `k`-th temporary file of this assignment goes. */
@@ -295,19 +304,22 @@ export class Assignment implements Hold {
     return dataFileName(this.#chain.identity, { ...file, number: this.nextNumber });
   }
 
-  /**
-   * Commits, one at a time: once it settles, everything up to `plan.end` is in the store for good.
-   * If it throws, the assignment is over and `giveUp` says what becomes of its files.
-   */
-  async commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
-    const { kind, resume, end, since = this.#last.since, refused, files, sources } = plan;
-    const { closed = Promise.resolve() } = plan;
-    const leaderEpoch = kind === 'gap' ? undefined : (plan.leaderEpoch ?? this.#last.leaderEpoch);
-    const manifest: Manifest = {
+  /** See {@link Hold.commit}. */
+  commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
+    const manifest = this.#plan(plan);
+    this.#planned = manifest;
+    const commit = this.#commit(manifest, [this.#underway, plan.closed ?? Promise.resolve()], signal);
+    this.#underway = commit;
+    return commit;
+  }
+
+  #plan({ kind, resume, end, since = this.#planned.since, refused, files, sources, ...plan }: CommitPlan): Manifest {
+    const leaderEpoch = kind === 'gap' ? undefined : (plan.leaderEpoch ?? this.#planned.leaderEpoch);
+    return {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
-      number: this.#nextNumber++,
-      previous: this.#last.number,
+      number: this.nextNumber,
+      previous: this.#planned.number,
       assignment: this.#claim.assignment,
       kind,
       resume,
@@ -318,10 +330,14 @@ export class Assignment implements Hold {
       files,
       ...(sources && { sources }),
     };
+  }
+
+  /** Publishes what was prepared once all before it is over: behind a failure nothing is sent. */
+  async #commit(manifest: Manifest, before: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
     // Before the commit point: a store that refuses the folders must not have committed to them.
-    const folders = this.#chain.store.makeDirectories(foldersOf(files), signal);
-    const publication = await this.#chain.publish(manifest, this.#folder, signal, [closed, folders]);
-    this.#open = publication;
+    const folders = this.#chain.store.makeDirectories(foldersOf(manifest.files), signal);
+    const publication = await this.#chain.publish(manifest, this.#folder, signal, [...before, folders]);
+    if (publication.state !== 'unsent') this.#open = publication;
     publication.throwUnlessWon();
     await this.#chain.finish(manifest, signal);
     this.#open = undefined;
@@ -347,7 +363,7 @@ export class Assignment implements Hold {
 }
 
 /** Waits for all to settle, and throws what the first of them failed with: nothing goes on behind a failure. */
-async function allOf(settling: readonly Promise<unknown>[]): Promise<void> {
+export async function allOf(settling: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(settling);
   await Promise.all(settling);
 }

@@ -10,11 +10,12 @@ export interface Hold {
   /** The name of a data file for the next commit to begin, never used twice. */
   fileName(file: Omit<DataFileName, 'number'>): string;
   /**
-   * Commits, one at a time: once it settles, everything up to `plan.end` is in the store for good.
-   * If it throws, the hold is over and `giveUp` says what becomes of its files: nobody else may
-   * remove one that was closed, for it may be committed all the same.
+   * Commits: once it settles, everything up to `plan.end` is in the store for good. It may be called
+   * again before; commits settle in the order of their calls, and after one that failed all others
+   * fail. Then the hold is over and `giveUp` says what becomes of its files: nobody else may remove
+   * one that was closed, for it may be committed all the same.
    */
   commit(plan: CommitPlan, signal: AbortSignal): Promise<void>;
-  /** Ends the hold and removes what it can't have committed. Never throws. */
+  /** Ends the hold, once no commit is under way, and removes what it can't have committed. Never throws. */
   giveUp(signal: AbortSignal): Promise<void>;
 }

@@ -63,25 +63,52 @@ test('while a commit is under way, records go into new files', async (t) => {
   assert.deepEqual(await ids(), idsOf(19));
 });
 
-test('one commit begins after the other', async (t) => {
+test('two commits are prepared side by side, and published one after the other', async (t) => {
   const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
   const writer = await take();
   const held = Promise.withResolvers<void>();
   const calls: string[] = [];
+  const count = (name: string) => calls.filter((call) => call === name).length;
   meddling.intercept = async ({ name }, act) => {
     calls.push(name);
     if (name === 'finish') await held.promise;
     return act();
   };
-  const writing = writer.write(range(0, 30), t.signal);
-  await until('the first commit finishes its files', () => calls.includes('finish'));
+  const writing = writer.write(range(0, 40), t.signal);
+  await until('the first commit finishes its files, and the second is prepared', () => {
+    return count('finish') === 1 && count('prepare') === 2 && count('close') === 2 && count('seal') === 2;
+  });
+  // Whatever else could be sent to the store meanwhile is sent by then.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([count('publishIfAbsent'), count('prepare'), count('stage')], [1, 2, 3]);
   held.resolve();
   await writing;
-  await writer.flush(t.signal);
-  const order = calls.filter((name) => name === 'prepare' || name === 'finish');
-  assert.deepEqual(order, ['prepare', 'finish', 'prepare', 'finish', 'prepare', 'finish']);
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 40);
+  const order = calls.filter((name) => name === 'publishIfAbsent' || name === 'finish');
+  assert.deepEqual(order, Array.from({ length: 4 }, () => ['publishIfAbsent', 'finish']).flat());
   await writer.abandon();
-  assert.deepEqual(await ids(), idsOf(30));
+  assert.deepEqual(await ids(), idsOf(40));
+});
+
+test('behind a commit that failed, one that was prepared is not published', async (t) => {
+  const { meddling, take, disk } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  const before = disk.under('');
+  const held = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name !== 'publishIfAbsent') return act();
+    await held.promise;
+    throw filesErrors.FILES_HDFS_REFUSED('no');
+  };
+  await writer.write(range(0, 25), t.signal);
+  await until('the second is prepared', () => calls.filter((name) => name === 'prepare').length === 2);
+  held.resolve();
+  await assert.rejects(writer.flush(t.signal), { code: 'FILES_HDFS_REFUSED' });
+  await writer.abandon();
+  assert.equal(calls.filter((name) => name === 'publishIfAbsent').length, 1);
+  assert.deepEqual(disk.under(''), before, 'files of either commit are left');
 });
 
 test('a commit that failed is told by the next call, and nothing is committed after it', async (t) => {

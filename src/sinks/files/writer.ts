@@ -16,9 +16,15 @@ const GIVE_UP_MS = 5_000;
 const DEAD_LETTERS_IN_FLIGHT = 100;
 
 /**
+ * Commits under way at once. While one is published, the files of the next are closed, which HDFS
+ * takes longer over than to write them; a third finds nothing left to do meanwhile.
+ */
+const COMMITS_UNDER_WAY = 2;
+
+/**
  * Writes one partition: records into open files, and on `flush`, or when a bound is reached, a
- * commit of all of them at one offset. While a store takes its time over a commit, the records that
- * come go into new files; the next commit begins when this one is through.
+ * commit of all of them at one offset. While a store takes its time over commits, the records that
+ * come go into new files.
  */
 export class FilesWriter implements PartitionWriter {
   readonly #partition: TopicPartition;
@@ -31,9 +37,10 @@ export class FilesWriter implements PartitionWriter {
   #deadLetters: Promise<void>[] = [];
   /** The call under way, or the last one; there is never more than one. */
   #call: Promise<unknown> = Promise.resolve();
-  /** The commit under way, or one that nobody was told of yet. Never rejects. */
-  #underway: Promise<void> | undefined;
-  #committing = false;
+  /** The commits under way, oldest first, and before them those that nobody was told of yet. They never reject. */
+  readonly #commits: Promise<void>[] = [];
+  /** How many of the commits are over. */
+  #settled = 0;
   #failure: unknown;
   /** The first offset that no commit has; undefined before the first record of a new chain. */
   #resume: number | undefined;
@@ -100,13 +107,13 @@ export class FilesWriter implements PartitionWriter {
   flush(signal: AbortSignal): Promise<Progress> {
     return this.#run(signal, async (signal) => {
       await this.#beginCommit(signal);
-      await this.#underway;
+      await this.#commits.at(-1);
       this.#throwIfFailed();
     });
   }
 
   get underway(): Promise<void> | undefined {
-    return this.#underway;
+    return this.#commits[0];
   }
 
   flushDueAt(): number | undefined {
@@ -118,7 +125,7 @@ export class FilesWriter implements PartitionWriter {
   async abandon(): Promise<void> {
     this.#ended.abort();
     await this.#call.catch(() => {});
-    await this.#underway;
+    await this.#commits.at(-1);
     await Promise.allSettled(this.#deadLetters);
     await this.#roller.discard();
     await this.#hold.giveUp(AbortSignal.timeout(GIVE_UP_MS));
@@ -131,7 +138,8 @@ export class FilesWriter implements PartitionWriter {
       either.throwIfAborted();
       this.#throwIfFailed();
       await act(either);
-      if (!this.#committing) this.#underway = undefined;
+      this.#commits.splice(0, this.#settled);
+      this.#settled = 0;
       const duplicates = this.#duplicates;
       this.#duplicates = 0;
       return { durableUpTo: this.resumeOffset(), duplicates };
@@ -145,7 +153,7 @@ export class FilesWriter implements PartitionWriter {
   async #openFile(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
     if (this.#roller.full) await this.#beginCommit(signal);
     // What a store holds in memory for open files is free again once they are committed.
-    if (this.#roller.full) await this.#underway;
+    if (this.#roller.full) await this.#commits.at(-1);
     return this.#roller.open(record, signal);
   }
 
@@ -175,10 +183,10 @@ export class FilesWriter implements PartitionWriter {
     this.#deadLetters = [];
   }
 
-  /** Ends the open files and begins to commit them, once the commit before is through. */
+  /** Ends the open files and begins to commit them, once few enough commits are under way. */
   async #beginCommit(signal: AbortSignal): Promise<void> {
     if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
-    await this.#underway;
+    if (this.#commits.length - this.#settled >= COMMITS_UNDER_WAY) await this.#commits[this.#settled];
     this.#throwIfFailed();
     await this.#settleDeadLetters();
     const files = await this.#roller.seal(signal);
@@ -186,8 +194,7 @@ export class FilesWriter implements PartitionWriter {
     const closed = this.#roller.close(signal);
     const settled = { resume: this.#resume, end: this.#next - 1, leaderEpoch: this.#leaderEpoch } as const;
     const plan = { kind, ...settled, refused: this.#refused, files, closed } as const;
-    this.#committing = true;
-    this.#underway = this.#commit(plan, this.#repeated, signal);
+    this.#commits.push(this.#commit(plan, this.#repeated, signal));
     this.#resume = this.#next;
     this.#waitingSince = undefined;
     this.#refused = 0;
@@ -200,9 +207,10 @@ export class FilesWriter implements PartitionWriter {
       await this.#hold.commit(plan, signal);
       this.#duplicates += repeated;
     } catch (error) {
-      this.#failure = error ?? new Error('a commit failed');
+      // Those after it fail as well, only because it did.
+      this.#failure ??= error ?? new Error('a commit failed');
     }
-    this.#committing = false;
+    this.#settled++;
   }
 
   #throwIfFailed(): void {
