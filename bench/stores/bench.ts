@@ -34,7 +34,7 @@ const NEWLINE = Buffer.from('\n');
 /** A file of this many events of the load has some 64 MB. */
 const FILE_RECORDS = 200_000;
 /** Enough that the start of a connector, whose claim costs two closes, does not count for much. */
-const FILES_A_PARTITION = 8;
+const FILES_A_PARTITION = 16;
 const ROUNDS = 3;
 /** One lane to warm up what both ways use. */
 const LANES = [1, 2] as const;

@@ -191,7 +191,7 @@ test('files of other partitions and topics are none of its business', async (t) 
     'select-color+topic-0+0123abcd+0',
     'other+topic-1+0123abcd+0',
   ])
-    fixture.disk.create(`type=a/${chain}+00000000000000000090+1+0.json`);
+    fixture.disk.create(`type=a/${chain}+00000000000000000090+1+0-0.json`);
   fixture.disk.create('type=a/select-color-1-00000000000000000090-0123456789ab.json');
   assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10 }]);
 });

@@ -57,7 +57,7 @@ export class PlainHold implements Hold {
     return `${this.#folder}/${k}.part`;
   }
 
-  fileName(file: Omit<DataFileName, 'number'>): string {
+  fileName(file: Omit<DataFileName, 'number' | 'claim'>): string {
     return plainFileName(this.#identity, this.#id, file);
   }
 

@@ -65,6 +65,18 @@ test('what is prepared behind a commit that lost is never sent', async () => {
   model.verify(2);
 });
 
+test('no two writers name a file alike, also where both have the same number in view', async () => {
+  const chain = new ChainModel().chain();
+  const older = await chain.assign(proceed, signal);
+  const newer = await chain.assign(proceed, signal);
+  // It does not know yet that another one has the number of this commit.
+  const losing = older.commit({ kind: 'position', resume: 0, end: 0, refused: 0, files: [] }, signal);
+  assert.equal(older.nextNumber, newer.nextNumber);
+  const file = { first: 0, index: 0, extension: '.json' };
+  assert.notEqual(older.fileName(file), newer.fileName(file));
+  await assert.rejects(losing, { code: 'FILES_TAKEN_OVER' });
+});
+
 test('each manifest follows the one before it, also if that was still under way', async () => {
   const model = new ChainModel();
   const chain = model.chain();

@@ -73,7 +73,7 @@ export class Chain {
   readonly context: ChainContext;
   readonly #commits: string;
   readonly #temporary: string;
-  readonly #committedBy: ChainPlaces['committedBy'];
+  readonly #isStray: ChainPlaces['isStray'];
 
   constructor(store: FileStore, identity: ChainIdentity, context: ChainContext, places = chainPlaces(identity)) {
     this.store = store;
@@ -81,7 +81,7 @@ export class Chain {
     this.context = context;
     this.#commits = places.commits;
     this.#temporary = places.temporary;
-    this.#committedBy = places.committedBy;
+    this.#isStray = places.isStray;
   }
 
   /** The numbers of the manifests, ascending. */
@@ -246,9 +246,8 @@ export class Chain {
       const isOver = Number.parseInt(name, 10) <= number && name !== mine;
       if (isOver) await this.store.remove(`${this.#temporary}/${name}`, signal);
     }
-    // What older manifests committed is finished: no file of theirs is still to be.
-    const isStray = (file: string) => (this.#committedBy(file) ?? Number.POSITIVE_INFINITY) <= number;
-    await this.store.endStrays?.(isStray, signal);
+    // What older claims committed is finished: no file of theirs is still to be.
+    await this.store.endStrays?.((file) => this.#isStray(file, number), signal);
   }
 }
 
@@ -300,8 +299,8 @@ export class Assignment implements Hold {
   }
 
   /** The name of a data file for the next commit to begin. */
-  fileName(file: Omit<DataFileName, 'number'>): string {
-    return dataFileName(this.#chain.identity, { ...file, number: this.nextNumber });
+  fileName(file: Omit<DataFileName, 'number' | 'claim'>): string {
+    return dataFileName(this.#chain.identity, { ...file, number: this.nextNumber, claim: this.#claim.number });
   }
 
   /** See {@link Hold.commit}. */

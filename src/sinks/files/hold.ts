@@ -8,7 +8,7 @@ export interface Hold {
   /** Where the `k`-th temporary file goes. */
   temporaryPath(k: number): string;
   /** The name of a data file for the next commit to begin, never used twice. */
-  fileName(file: Omit<DataFileName, 'number'>): string;
+  fileName(file: Omit<DataFileName, 'number' | 'claim'>): string;
   /**
    * Commits: once it settles, everything up to `plan.end` is in the store for good. It may be called
    * again before; commits settle in the order of their calls, and after one that failed all others

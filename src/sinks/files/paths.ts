@@ -23,7 +23,7 @@ export interface ChainIdentity {
 
 /** Digits of a number in a name, so that names sort as numbers do. */
 const NUMBER_DIGITS = 20;
-/** HDFS and most disks take 255 bytes a component, of which the numbers need up to 120. */
+/** HDFS and most disks take 255 bytes a component, of which the numbers need up to 125. */
 export const TOPIC_CHARACTERS = 100;
 const SHORT_ID_CHARACTERS = 8;
 const HOLD_CHARACTERS = 12;
@@ -38,8 +38,8 @@ export function chainName({ connector, topicId, partition }: ChainIdentity): str
 export interface ChainPlaces {
   readonly commits: string;
   readonly temporary: string;
-  /** The number of the manifest that is to commit a file of this path; undefined for a file of another chain. */
-  readonly committedBy: (file: string) => number | undefined;
+  /** Whether a file of this path is one that nobody can commit any more, since a claim has this number. */
+  readonly isStray: (file: string, claim: number) => boolean;
 }
 
 export function chainPlaces(identity: ChainIdentity): ChainPlaces {
@@ -47,9 +47,9 @@ export function chainPlaces(identity: ChainIdentity): ChainPlaces {
   return {
     commits: `${WORK}/commits/${name}`,
     temporary: `${WORK}/tmp/${name}`,
-    committedBy(file) {
+    isStray(file, claim) {
       const parsed = parseDataFileName(path.basename(file));
-      return parsed?.chain === files && !parsed.merged ? parsed.from : undefined;
+      return parsed?.chain === files && parsed.claim !== undefined && parsed.claim < claim;
     },
   };
 }
@@ -60,9 +60,9 @@ export function compactionPlaces(folder: string): ChainPlaces {
   return {
     commits: `${WORK}/compact/${key}`,
     temporary: `${WORK}/tmp/compact+${key}`,
-    committedBy(file) {
+    isStray(file, claim) {
       const parsed = path.dirname(file) === (folder || '.') ? parseDataFileName(path.basename(file)) : undefined;
-      return parsed?.merged ? parsed.last : undefined;
+      return parsed?.merged === true && parsed.last <= claim;
     },
   };
 }
@@ -87,8 +87,10 @@ export interface DataFileName {
   readonly window?: number | undefined;
   /** Offset of its first record. */
   readonly first: number;
-  /** Number of the manifest that is to commit the file: no two writers hold the same at once. */
+  /** Number of the manifest that is to commit the file. One that loses it may have had later ones in view. */
   readonly number: number;
+  /** Number of the writer's claim, which no other writer has. */
+  readonly claim: number;
   /** Which file of its writer it is. */
   readonly index: number;
   /** With its dot: `.json.gz`. */
@@ -102,7 +104,7 @@ export interface DataFileName {
  */
 export function dataFileName(chain: ChainIdentity, file: DataFileName): string {
   const time = file.window === undefined ? [] : [basicTime(file.window)];
-  const parts = [dataFileChain(chain), ...time, padded(file.first), file.number, file.index];
+  const parts = [dataFileChain(chain), ...time, padded(file.first), file.number, `${file.claim}-${file.index}`];
   return `${parts.join('+')}${file.extension}`;
 }
 
@@ -130,8 +132,9 @@ export function dataFileChain(chain: ChainIdentity): string {
 
 /** What the name of a data file tells; undefined for another name. `chain` is as {@link dataFileChain} makes it. */
 export function parseDataFileName(name: string): ParsedDataFileName | undefined {
-  const [, chain, first, from, to, last, extension = ''] =
-    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+(\d+)(\..+)$/.exec(name) ?? [];
+  const [, chain, first, from, to, claim, last, extension = ''] =
+    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+(?:(\d+)-)?(\d+)(\..+)$/.exec(name) ??
+    [];
   if (chain === undefined) return undefined;
   return {
     chain,
@@ -139,6 +142,7 @@ export function parseDataFileName(name: string): ParsedDataFileName | undefined 
     from: Number(from),
     to: Number(to ?? from),
     merged: to !== undefined,
+    ...(claim !== undefined && { claim: Number(claim) }),
     last: Number(last),
     extension,
   };
@@ -152,6 +156,8 @@ export interface ParsedDataFileName {
   readonly from: number;
   readonly to: number;
   readonly merged: boolean;
+  /** Number of the claim of the writer; absent if it was merged. */
+  readonly claim?: number;
   /** Which file of its writer it is; of a merged one, the number of the manifest that commits it. */
   readonly last: number;
   readonly extension: string;
@@ -165,7 +171,7 @@ export interface ParsedDataFileName {
 export function plainFileName(
   { topic, partition }: Pick<ChainIdentity, 'topic' | 'partition'>,
   hold: string,
-  file: Omit<DataFileName, 'number' | 'index'>,
+  file: Pick<DataFileName, 'window' | 'first' | 'extension'>,
 ): string {
   const time = file.window === undefined ? [] : [basicTime(file.window)];
   const id = hold.replaceAll('-', '').slice(0, HOLD_CHARACTERS);

@@ -228,7 +228,7 @@ test('the name of a file says where its records come from, and sorts by their of
   const fixture = new Fixture(t);
   await fixture.load(0, 12);
   const [file = ''] = await fixture.files();
-  assert.match(path.posix.basename(file), /^select-color\+topic-1\+[0-9a-f]{8}\+0\+0{20}\+1\+0\.json$/);
+  assert.match(path.posix.basename(file), /^select-color\+topic-1\+[0-9a-f]{8}\+0\+0{20}\+1\+0-0\.json$/);
 });
 
 test('another connector, or another log, is refused', async (t) => {
