@@ -9,12 +9,13 @@ import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import type { OpenLog } from '../log/open.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
-import { eventTopics, localStore } from './configuration.ts';
+import { localStore } from './configuration.ts';
 import type { PositionChange } from './connector-positions.ts';
 import type { SinkPlan } from './connector-sink.ts';
 import { ConnectorHost, loggerOf } from './connector-thread.ts';
 import type { Configuration } from './definition.ts';
 import { chosenTopics, directoryOf, referencesOf } from './made-connectors.ts';
+import { completePlan } from './sink-plan.ts';
 import { ownTopicOptions } from './topics.ts';
 
 /** What a connector that was made at run time is started with. */
@@ -103,9 +104,8 @@ export class ConnectorMaker {
   }
 
   #planOf({ name, kind, sinkConfig }: Settings): SinkPlan {
-    const { configuration } = this.#options;
-    const namedTypes = eventTopics(configuration).flatMap(({ types }) => types);
-    return { name, kind, sinkConfig, namedTypes, dataDirectory: this.#directoryOf(name) };
+    const dataDirectory = this.#directoryOf(name);
+    return completePlan(this.#options.configuration, { name, kind, sinkConfig, dataDirectory });
   }
 
   #localStoreOf({ name, kind, sinkConfig }: Settings): ReturnType<typeof localStore> {

@@ -1,9 +1,9 @@
-import { parseTimestamp } from '../event/time.ts';
 import type { Call, Command } from './command.ts';
 import { cliErrors, EXIT } from './command.ts';
 import { printable } from './output.ts';
 import type { Target } from './target.ts';
 import { openTarget } from './target.ts';
+import { timeOption } from './time-option.ts';
 
 /** How many dead letters a list shows when it is not told. */
 const DEFAULT_LIMIT = 20;
@@ -104,8 +104,5 @@ function textOf<Name extends string>(values: Values, option: string, name: Name)
 
 function timeOf<Name extends string>(values: Values, name: Name): { readonly [K in Name]?: number } {
   const given = values[name];
-  if (typeof given !== 'string') return {};
-  const time = parseTimestamp(given);
-  if (time === undefined) throw cliErrors.USAGE(`--${name} takes a time such as 2026-11-22T12:00:00Z.`);
-  return { [name]: time } as { [K in Name]: number };
+  return typeof given === 'string' ? ({ [name]: timeOption(name, given) } as { [K in Name]: number }) : {};
 }

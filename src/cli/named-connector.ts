@@ -5,6 +5,7 @@ import { eventTopics, sinkKind } from '../app/configuration.ts';
 import type { SinkPlan } from '../app/connector-sink.ts';
 import type { ConnectorConfiguration } from '../app/definition.ts';
 import { chosenTopics, directoryOf, referencesOf, topicOfConnectors } from '../app/made-connectors.ts';
+import { completePlan } from '../app/sink-plan.ts';
 import type { FlatConfig } from '../connect/config/mapping.ts';
 import { mapConnector } from '../connect/config/mapping.ts';
 import { readConnectors } from '../connect/store/log-connector-store.ts';
@@ -59,8 +60,7 @@ export async function namedConnector(
 /** What its sink is made from. */
 export function planOf({ name, connector, dataDirectory, loaded }: NamedConnector): SinkPlan {
   const kind = sinkKind(connector);
-  const namedTypes = eventTopics(loaded.configuration).flatMap(({ types }) => types);
-  return { name, kind, sinkConfig: connector[kind], namedTypes, dataDirectory };
+  return completePlan(loaded.configuration, { name, kind, sinkConfig: connector[kind], dataDirectory });
 }
 
 /** The configuration of a connector made at run time, from the program that has the log, else from the log. */

@@ -1,6 +1,5 @@
 import { sinkMaker } from '../app/connector-sink.ts';
 import { createTopics } from '../app/topics.ts';
-import { parseTimestamp } from '../event/time.ts';
 import type { Replayed, TimeRange } from '../loader/replay.ts';
 import { replay as replayRange } from '../loader/replay.ts';
 import { systemClock } from '../support/clock.ts';
@@ -14,6 +13,7 @@ import { openExistingLog } from './open-log.ts';
 import { progressBar } from './progress-bar.ts';
 import type { ProgramClient } from './target.ts';
 import { findProgram } from './target.ts';
+import { timeOption } from './time-option.ts';
 
 /** How often the program that replays is asked how far it is. */
 const LOOK_AGAIN_MS = 200;
@@ -100,13 +100,7 @@ async function inProgram(program: ProgramClient, { connector, range, onProgress,
 }
 
 function rangeOf({ values }: Call): TimeRange {
-  const [from, to] = [timeOf('from', values['from']), timeOf('to', values['to'])];
+  const [from, to] = [timeOption('from', values['from']), timeOption('to', values['to'])];
   if (from >= to) throw cliErrors.USAGE('--from must be before --to.');
   return { from, to };
-}
-
-function timeOf(name: string, given: unknown): number {
-  const time = given === undefined ? undefined : parseTimestamp(String(given));
-  if (time === undefined) throw cliErrors.USAGE(`--${name} takes a time such as 2026-11-22T12:00:00Z.`);
-  return time;
 }
