@@ -4,6 +4,7 @@ import { Chain } from '../../src/sinks/files/chain.ts';
 import type { ManifestFile } from '../../src/sinks/files/manifest.ts';
 import type { Clock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
+import { settleAll } from '../../src/support/settle-all.ts';
 import type { Intercept } from './gate.ts';
 import { Gate, UnderWay } from './gate.ts';
 import { MemoryDisk, MemoryFileStore } from './memory-file-store.ts';
@@ -88,12 +89,8 @@ async function load(chain: Chain, records: number): Promise<void> {
 /** Commits of some records each, every second one in the same file; when it ends, none is under way. */
 async function commitAll(chain: Chain, assignment: Assignment, records: number): Promise<void> {
   const commits: Promise<void>[] = [];
-  try {
-    await beginAll(chain, assignment, records, commits);
-  } finally {
-    await Promise.allSettled(commits);
-  }
-  await Promise.all(commits);
+  const begun = beginAll(chain, assignment, records, commits);
+  await begun.finally(() => settleAll(commits));
 }
 
 async function beginAll(chain: Chain, assignment: Assignment, records: number, commits: Promise<void>[]) {

@@ -1,7 +1,8 @@
 import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
+import { settleAll } from '../../support/settle-all.ts';
 import type { CommitPlan } from './chain.ts';
-import { allOf, foldersOf } from './chain.ts';
+import { foldersOf } from './chain.ts';
 import { filesErrors } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { ChainIdentity, DataFileName } from './paths.ts';
@@ -67,7 +68,7 @@ export class PlainHold implements Hold {
   }
 
   async #commit({ files, closed, end }: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
-    await allOf([before, closed ?? Promise.resolve()]);
+    await settleAll([before, closed ?? Promise.resolve()]);
     if (files.length > 0) {
       await this.#store.makeDirectories(foldersOf(files), signal);
       const [missing] = await this.#store.finish(files, signal);

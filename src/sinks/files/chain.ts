@@ -3,6 +3,7 @@ import { Backoff } from '../../support/backoff.ts';
 import type { Clock } from '../../support/clock.ts';
 import { decisionOf, messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
+import { settleAll } from '../../support/settle-all.ts';
 import { filesErrors, isGone } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
@@ -181,7 +182,7 @@ export class Chain {
   ): Promise<Publication> {
     const publication = new Publication(this, manifest, `${folder}/${manifestName(manifest.number)}.manifest`);
     try {
-      await allOf([publication.prepare(encodeManifest(manifest), signal), ...ready]);
+      await settleAll([publication.prepare(encodeManifest(manifest), signal), ...ready]);
       await this.retry(signal, () => publication.attempt(signal));
     } catch (error) {
       publication.failed(error);
@@ -359,12 +360,6 @@ export class Assignment implements Hold {
       this.#chain.context.logger.debug({ reason: messageOf(error) }, 'temporary files stay until the next claim');
     }
   }
-}
-
-/** Waits for all to settle, and throws what the first of them failed with: nothing goes on behind a failure. */
-export async function allOf(settling: readonly Promise<unknown>[]): Promise<void> {
-  await Promise.allSettled(settling);
-  await Promise.all(settling);
 }
 
 /** The folders that hold these files, each once. */

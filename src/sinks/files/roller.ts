@@ -1,5 +1,6 @@
 import type { LogRecord } from '../../log/log.ts';
 import { TYPE_HEADER } from '../../log/log.ts';
+import { settleAll } from '../../support/settle-all.ts';
 import { DataFile } from './data-file.ts';
 import type { FileFormat } from './formats/format.ts';
 import type { Hold } from './hold.ts';
@@ -114,11 +115,12 @@ export class Roller {
   async close(signal: AbortSignal): Promise<void> {
     const files = this.#all();
     this.#forget();
-    const closes = await Promise.allSettled(files.map((file) => file.close(signal)));
-    const failed = closes.find(({ status }) => status === 'rejected');
-    if (!failed) return;
-    await Promise.all(files.map((file) => file.discard()));
-    throw (failed as PromiseRejectedResult).reason;
+    try {
+      await settleAll(files.map((file) => file.close(signal)));
+    } catch (error) {
+      await Promise.all(files.map((file) => file.discard()));
+      throw error;
+    }
   }
 
   /** Ends all open files without keeping them. Never throws. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../../../../support/errors.ts';
+import { settleAll } from '../../../../support/settle-all.ts';
 import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
@@ -105,10 +106,7 @@ export class HdfsFileStore implements FileStore {
     try {
       await staged.write(content, signal);
       await staged.seal(signal);
-      const parent = this.makeDirectories([path.posix.dirname(file.name)], signal);
-      const [closed] = await Promise.allSettled([staged.close(signal), parent]);
-      if (closed.status === 'rejected') throw closed.reason;
-      await parent;
+      await settleAll([staged.close(signal), this.makeDirectories([path.posix.dirname(file.name)], signal)]);
     } catch (error) {
       await staged.discard();
       throw error;

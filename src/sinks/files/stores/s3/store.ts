@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { settleAll } from '../../../../support/settle-all.ts';
 import { filesErrors, isGone } from '../../errors.ts';
 import { WORK } from '../../paths.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
@@ -286,7 +287,5 @@ async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Pr
       }
     }
   };
-  const workers = Array.from({ length: Math.min(MOST_REQUESTS, items.length) }, work);
-  await Promise.allSettled(workers);
-  await Promise.all(workers);
+  await settleAll(Array.from({ length: Math.min(MOST_REQUESTS, items.length) }, work));
 }
