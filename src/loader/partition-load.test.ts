@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { TestClock } from '../../test/support/clock.ts';
 import { recordAt } from '../../test/support/records.ts';
 import { until } from '../../test/support/until.ts';
@@ -78,6 +79,16 @@ test('records that come again are passed over, whether the log has leaders or no
     assert.deepEqual(stumbles, []);
     await load.abandon();
   }
+});
+
+test('the thread has turns between, also where log and store answer at once', async () => {
+  const { load, offer, written, hasWritten } = await setUp(false);
+  offer(0, 5_000);
+  offer(5_000, 10_000);
+  await setImmediate();
+  assert.ok(written.length < 5_000, `${written.length} were written before others had a turn`);
+  await hasWritten(10_000);
+  await load.abandon();
 });
 
 for (const keepsPosition of [false, true]) {

@@ -6,6 +6,7 @@ import { decisionOf, messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LoaderConfig } from './config.ts';
 import { loaderErrors } from './errors.ts';
+import { slicesOf } from './slices.ts';
 
 /** With nothing to do and nothing due, the loop sleeps until it is woken; this only bounds one sleep. */
 const IDLE_MS = 60_000;
@@ -147,11 +148,13 @@ export class PartitionLoad {
       } else if (batch) {
         this.#queue.shift();
         this.#assertUncut(batch);
-        const progress = await writer.write(this.#wanted(batch.records), signal, batch.leaderEpoch);
+        for await (const slice of slicesOf(this.#wanted(batch.records))) {
+          const progress = await writer.write(slice, signal, batch.leaderEpoch);
+          this.#advance(progress);
+          if (progress.durableUpTo !== undefined) backoff.reset();
+        }
         this.#queuedBytes -= batch.bytes;
         this.#tellRoom();
-        this.#advance(progress);
-        if (progress.durableUpTo !== undefined) backoff.reset();
       } else if (await this.#somethingToDo(due, writer.underway)) {
         this.#advance(await writer.write([], signal));
       }

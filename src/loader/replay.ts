@@ -10,6 +10,7 @@ import type { LoaderConfig } from './config.ts';
 import { groupOf } from './connector.ts';
 import { ConnectorDeadLetters } from './dead-letters.ts';
 import { loaderErrors } from './errors.ts';
+import { slicesOf } from './slices.ts';
 
 /** Times of events, as the log's records carry them: milliseconds since the epoch, from `from` to before `to`. */
 export interface TimeRange {
@@ -152,7 +153,7 @@ class Replay {
       const ours = records.filter((record) => record.offset >= offset && record.offset < span.to);
       const chosen = ours.filter(({ timestamp }) => timestamp >= from && timestamp < to);
       offset = last.offset + 1;
-      if (chosen.length > 0) this.#take(walk, await writer.write(chosen, signal));
+      for await (const slice of slicesOf(chosen)) this.#take(walk, await writer.write(slice, signal));
       this.read += walk.unread(chosen);
       this.#done += walk.advance(Math.min(offset, span.to));
       onProgress?.(this.#done, this.#all);
