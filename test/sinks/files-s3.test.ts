@@ -80,6 +80,21 @@ s3Test('a service that does not answer is tried again later', async (server, t) 
   await assert.rejects(new S3FileStore(config).open(t.signal), { decision: 'retry' });
 });
 
+s3Test('what is not there is asked for once', async (server, t) => {
+  let requests = 0;
+  const endpoint = await proxy(t, server.endpoint, {
+    loseAnswer: () => {
+      requests++;
+      return false;
+    },
+  });
+  const config = await s3StoreConfigFor(server, { endpoint });
+  const bucket = new Bucket(new S3Client(config), config);
+  t.after(() => bucket.close());
+  assert.equal(await bucket.idAt('type=x/0.json', t.signal), undefined);
+  assert.equal(requests, 1);
+});
+
 s3Test('a completion whose answer is lost is found to have happened', async (server, t) => {
   const lost = new Set<string>();
   const endpoint = await proxy(t, server.endpoint, {

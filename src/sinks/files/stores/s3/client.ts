@@ -3,6 +3,7 @@ import type { S3 } from '@aws-sdk/client-s3';
 import { Backoff } from '../../../../support/backoff.ts';
 import { systemClock } from '../../../../support/clock.ts';
 import { decisionOf } from '../../../../support/errors.ts';
+import { isGone } from '../../errors.ts';
 import type { S3StoreConfig } from './config.ts';
 import { codeError } from './failures.ts';
 
@@ -51,7 +52,8 @@ export class S3Client {
       } catch (error) {
         signal.throwIfAborted();
         const coded = codeError(what, error);
-        if (attempt >= attempts || decisionOf(coded) !== 'retry') throw coded;
+        // What is not there is an answer, and the most frequent one: a repeat would only say so again.
+        if (attempt >= attempts || isGone(coded) || decisionOf(coded) !== 'retry') throw coded;
         await systemClock.sleep(backoff.next(), signal);
         signal.throwIfAborted();
       }
