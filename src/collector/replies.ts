@@ -3,7 +3,7 @@
  * what it sent, apart from the ids of its events.
  */
 import type { ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { http } from '../support/node-http.ts';
 import type { Fault } from './errors.ts';
 import { ALL_FAULTS, faultError, statusOf } from './errors.ts';
 
@@ -97,7 +97,7 @@ export class Replies {
   /** A whole reply as bytes, for a socket whose request never became one. */
   raw(fault: Fault): Buffer {
     const { status, headers, body } = this.#faults.get(fault)!;
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+    let head = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n`;
     for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
     return Buffer.concat([Buffer.from(`${head}Connection: close\r\n\r\n`, 'latin1'), body]);
   }

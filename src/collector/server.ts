@@ -6,7 +6,7 @@
  * It stands on bare node:http, whose parser is all of a framework that the hot path needs.
  */
 import { once } from 'node:events';
-import http from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { parseAddress } from '../config/address.ts';
 import type { Intake } from '../delivery/intake.ts';
@@ -16,6 +16,7 @@ import { eventHeaders } from '../log/log.ts';
 import type { Clock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
+import { http } from '../support/node-http.ts';
 import { ClientAddresses } from './client-address.ts';
 import type { CollectorConfig } from './config.ts';
 import type { CollectorCounters } from './counters.ts';
@@ -77,7 +78,7 @@ class HttpCollector implements Collector {
   readonly #logger: Logger;
   readonly #replies: RepliesByOrigin;
   readonly #handler: RequestHandler;
-  readonly #server: http.Server;
+  readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Connections over the limit, told so and about to go. */
   readonly #turnedAway = new WeakSet<Socket>();
@@ -168,7 +169,7 @@ class HttpCollector implements Collector {
 
   #listenForRequests(): void {
     const server = this.#server;
-    const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
       if (this.#sockets.has(request.socket)) this.#handler.handle(request, response);
     };
     server.on('request', handle);

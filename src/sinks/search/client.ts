@@ -3,11 +3,12 @@
  * answer from a whole one; what is needed of them is this.
  */
 import { readFileSync } from 'node:fs';
-import http from 'node:http';
+import type { Agent, OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { messageOf } from '../../support/errors.ts';
+import { http } from '../../support/node-http.ts';
 import type { Cluster } from './config.ts';
 import { searchErrors } from './errors.ts';
 
@@ -63,7 +64,7 @@ export class SearchClient {
   readonly #authorization: string | undefined;
   readonly #gzip: boolean;
   readonly #timeoutMs: number;
-  readonly #plain: http.Agent;
+  readonly #plain: Agent;
   readonly #secure: https.Agent;
   #turn = 0;
 
@@ -123,7 +124,7 @@ export class SearchClient {
 
   #send(node: Node, { method, path, lines, signal }: Ask, body: Buffer | undefined, packed: boolean) {
     const secure = node.url.protocol === 'https:';
-    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'millrace' };
+    const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'millrace' };
     if (this.#authorization !== undefined) headers['authorization'] = this.#authorization;
     if (body) {
       headers['content-type'] = lines ? 'application/x-ndjson' : 'application/json';

@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import http from 'node:http';
 import https from 'node:https';
 import { isUntrusted } from '../../../../support/certificates.ts';
+import { http } from '../../../../support/node-http.ts';
 
 /** Longest answer that is taken into memory: a page of a listing has a thousand entries of some 350 bytes. */
 const MAX_ANSWER_BYTES = 16 << 20;
