@@ -3,49 +3,27 @@
  * answer. Source: https://kafka.apache.org/protocol
  */
 import type { Reader } from '@platformatic/kafka';
-import {
-  createAPI,
-  createTopicsV7,
-  deleteRecordsV2,
-  describeConfigsV4,
-  describeGroupsV5,
-  fetchV12,
-  findCoordinatorV4,
-  heartbeatV4,
-  initProducerIdV4,
-  joinGroupV7,
-  leaveGroupV4,
-  listGroupsV4,
-  listOffsetsV6,
-  metadataV12,
-  offsetCommitV8,
-  offsetDeleteV0,
-  offsetFetchV8,
-  offsetForLeaderEpochV4,
-  produceV9,
-  syncGroupV5,
-  Writer,
-} from '@platformatic/kafka';
 import type { AbortedTransaction } from './batch.ts';
+import { apis as client, Writer } from './client.ts';
 import type { API } from './connection.ts';
 
-export const createTopics = createTopicsV7.api;
-export const deleteRecords = deleteRecordsV2.api;
-export const describeConfigs = describeConfigsV4.api;
-export const describeGroups = describeGroupsV5.api;
-export const findCoordinator = findCoordinatorV4.api;
-export const heartbeat = heartbeatV4.api;
-export const initProducerId = initProducerIdV4.api;
-export const joinGroup = joinGroupV7.api;
-export const leaveGroup = leaveGroupV4.api;
-export const listGroups = listGroupsV4.api;
-export const listOffsets = listOffsetsV6.api;
-export const metadata = metadataV12.api;
-export const offsetCommit = offsetCommitV8.api;
-export const offsetDelete = offsetDeleteV0.api;
-export const offsetFetch = offsetFetchV8.api;
-export const offsetForLeaderEpoch = offsetForLeaderEpochV4.api;
-export const syncGroup = syncGroupV5.api;
+export const createTopics = client.createTopicsV7.api;
+export const deleteRecords = client.deleteRecordsV2.api;
+export const describeConfigs = client.describeConfigsV4.api;
+export const describeGroups = client.describeGroupsV5.api;
+export const findCoordinator = client.findCoordinatorV4.api;
+export const heartbeat = client.heartbeatV4.api;
+export const initProducerId = client.initProducerIdV4.api;
+export const joinGroup = client.joinGroupV7.api;
+export const leaveGroup = client.leaveGroupV4.api;
+export const listGroups = client.listGroupsV4.api;
+export const listOffsets = client.listOffsetsV6.api;
+export const metadata = client.metadataV12.api;
+export const offsetCommit = client.offsetCommitV8.api;
+export const offsetDelete = client.offsetDeleteV0.api;
+export const offsetFetch = client.offsetFetchV8.api;
+export const offsetForLeaderEpoch = client.offsetForLeaderEpochV4.api;
+export const syncGroup = client.syncGroupV5.api;
 
 /** A batch for one partition: the client would lay out each record with several allocations. */
 export interface ProduceRequest {
@@ -70,11 +48,11 @@ function writeProduce({ acks, timeoutMs, topic, partition, batch }: ProduceReque
     .appendTaggedFields();
 }
 
-export const produce = createAPI<[ProduceRequest], ReturnType<typeof produceV9.parseResponse>>(
+export const produce = client.createAPI<[ProduceRequest], ReturnType<typeof client.produceV9.parseResponse>>(
   PRODUCE_KEY,
   PRODUCE_VERSION,
   writeProduce,
-  produceV9.parseResponse,
+  client.produceV9.parseResponse,
 );
 
 export interface FetchedPartition {
@@ -143,9 +121,9 @@ function readDivergence(reader: Reader): number | undefined {
   return divergesAt;
 }
 
-export const fetchRecords: API<Parameters<typeof fetchV12.createRequest>, FetchAnswer> = createAPI(
+export const fetchRecords: API<Parameters<typeof client.fetchV12.createRequest>, FetchAnswer> = client.createAPI(
   FETCH_KEY,
   FETCH_VERSION,
-  fetchV12.createRequest,
+  client.fetchV12.createRequest,
   readFetch,
 );

@@ -2,9 +2,10 @@
  * Record batches, as Kafka stores and sends them (format 2).
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
-import { crc32c } from '@platformatic/kafka';
+
 import { logErrors } from '../errors.ts';
 import type { Headers, LogRecord, NewRecord } from '../log.ts';
+import { crc32c } from './client.ts';
 import { codecById } from './compression.ts';
 
 /** The head of a batch, up to its first record. */

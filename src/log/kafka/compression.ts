@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzipSync, gzip, zstdCompress, zstdDecompressSync } from 'node:zlib';
-import { compressionsAlgorithms } from '@platformatic/kafka';
+import { compressionsAlgorithms } from './client.ts';
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 

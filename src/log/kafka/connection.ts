@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import type { API, ConnectionOptions } from '@platformatic/kafka';
-import { Connection, ResponseError } from '@platformatic/kafka';
 import { MillraceError, messageOf } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
+import { Connection, ResponseError } from './client.ts';
 
 export interface Address {
   readonly host: string;

@@ -1,6 +1,6 @@
-import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
 import type { ErrorMaker, MillraceError } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
+import { protocolErrors, protocolErrorsCodesById } from './client.ts';
 
 /**
  * What the codes in Kafka's answers mean to us. Those that are not here may pass by themselves, so

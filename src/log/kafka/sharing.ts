@@ -3,15 +3,16 @@
  * the leader shares the partitions out.
  * Source: https://kafka.apache.org/protocol and KIP-429 (cooperative rebalancing)
  */
+
+import { sharePartitions } from '../assignment.ts';
+import type { TopicPartition } from '../log.ts';
+import { partitionName } from '../log.ts';
 import {
   decodeConsumerProtocolAssignment,
   decodeConsumerProtocolSubscription,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription,
-} from '@platformatic/kafka';
-import { sharePartitions } from '../assignment.ts';
-import type { TopicPartition } from '../log.ts';
-import { partitionName } from '../log.ts';
+} from './client.ts';
 
 export const PROTOCOL_TYPE = 'consumer';
 
