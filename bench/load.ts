@@ -12,7 +12,7 @@ import { readBack } from '../src/sinks/files/read-files.ts';
 import { createFilesSink } from '../src/sinks/files/sink.ts';
 import { LocalFileStore } from '../src/sinks/files/stores/local.ts';
 import type { SinkContext } from '../src/sinks/sink.ts';
-import { createTableSink } from '../src/sinks/table/index.ts';
+import { createTableSink } from '../src/sinks/table/create.ts';
 import { EMBEDDED_DEFAULTS } from '../test/support/embedded-log.ts';
 import { filesConfigWith } from '../test/support/files.ts';
 import type { Compression } from './load/bare-files.ts';

@@ -9,7 +9,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { openEmbeddedLog } from '../src/log/embedded/open.ts';
 import type { Log, LogRecord } from '../src/log/log.ts';
-import { createTableSink } from '../src/sinks/table/index.ts';
+import { createTableSink } from '../src/sinks/table/create.ts';
 import type { Postgres } from '../test/engines/postgres.ts';
 import { startPostgres } from '../test/engines/postgres.ts';
 import { postgresConfigFor } from '../test/engines/postgres-config.ts';

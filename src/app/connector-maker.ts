@@ -93,7 +93,8 @@ export class ConnectorMaker {
     // Modules of sinks are for the threads of connectors: here they are needed once in a long while.
     const { sinkMaker } = await import('./connector-sink.ts');
     const { log, logger } = this.#options;
-    const sink = sinkMaker(this.#planOf(settings), log, logger)(noDeadLetters);
+    const create = await sinkMaker(this.#planOf(settings), log, logger);
+    const sink = create(noDeadLetters);
     if (!sink.alterPosition) return;
     try {
       await sink.open(signal);

@@ -18,11 +18,12 @@ export interface SinkPlan {
   readonly dataDirectory: string;
 }
 
-/** Makes a sink to the plan, each time anew. */
-export function sinkMaker(plan: SinkPlan, log: Log, logger: Logger): (deadLetters: DeadLetters) => Sink {
+/** What makes a sink to the plan, each time anew; loads the code of that kind alone. */
+export async function sinkMaker(plan: SinkPlan, log: Log, logger: Logger): Promise<(deadLetters: DeadLetters) => Sink> {
   const { name, kind, sinkConfig, namedTypes, dataDirectory } = plan;
+  const create = await sinks[kind].load();
   return (deadLetters) =>
-    sinks[kind].create(
+    create(
       sinkConfig as never,
       { connector: name, admin: log.admin, deadLetters, clock: systemClock, logger, dataDirectory },
       { namedTypes },

@@ -47,7 +47,7 @@ if (parentPort) await run(parentPort, workerData as ConnectorThreadData);
 async function run(port: NonNullable<typeof parentPort>, data: ConnectorThreadData): Promise<void> {
   const logger = createLogger(data.logging).child({ connector: data.name });
   const log = await connectLog(data.log);
-  const createSink = sinkMaker(data, log, logger);
+  const createSink = await sinkMaker(data, log, logger);
   const connector = new Connector({
     name: data.name,
     topics: data.topics,

@@ -6,7 +6,7 @@ import { groupOf } from '../loader/connector.ts';
 import type { OpenLog } from '../log/open.ts';
 import { openLog } from '../log/open.ts';
 import { operationsErrors } from '../operations/errors.ts';
-import { tableFile } from '../sinks/table/index.ts';
+import { tableFile } from '../sinks/table/sqlite/file.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
 import type { LogLevels } from '../support/log-levels.ts';

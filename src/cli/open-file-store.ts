@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { FilesConfig } from '../sinks/files/config.ts';
-import { filesDirectory, storeOf } from '../sinks/files/stores/choose.ts';
+import { storeOf } from '../sinks/files/stores/choose.ts';
+import { filesDirectory } from '../sinks/files/stores/directory.ts';
 import type { FileStore } from '../sinks/files/stores/file-store.ts';
 import { cliErrors } from './command.ts';
 

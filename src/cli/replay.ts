@@ -75,7 +75,7 @@ async function inThisProcess({ connector: named, range, onProgress, signal }: Wo
   // A connector that is new in the configuration has no topics of its own yet.
   await createTopics(log.admin, configuration);
   const logger = createLogger({ ...configuration.logging, level: 'error' });
-  const createSink = sinkMaker(planOf(named), log, logger);
+  const createSink = await sinkMaker(planOf(named), log, logger);
   const topics = await named.topicsIn(log.admin);
   const { loader: config } = connector;
   return await replayRange({

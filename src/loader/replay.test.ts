@@ -10,7 +10,7 @@ import { openTestLog } from '../../test/support/test-log.ts';
 import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
 import type { LogRecord, NewRecord } from '../log/log.ts';
 import type { DeadLetters, PartitionWriter, Sink } from '../sinks/sink.ts';
-import { createTableSink } from '../sinks/table/index.ts';
+import { createTableSink } from '../sinks/table/create.ts';
 import { systemClock } from '../support/clock.ts';
 import { defineErrors } from '../support/errors.ts';
 import { silentLogger } from '../support/logger.ts';

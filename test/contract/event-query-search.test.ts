@@ -1,6 +1,6 @@
-import { searchSink } from '../../src/sinks/search/index.ts';
 import { IndexNames } from '../../src/sinks/search/index-name.ts';
 import { openSearchEventQuery } from '../../src/sinks/search/query.ts';
+import { SearchSink } from '../../src/sinks/search/sink.ts';
 import { ALL_SEARCH_ENGINES, SEARCH_ENGINES, searchConfigFor, searchNodeOrSkip } from '../engines/search-test.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { toRecord } from '../support/fill-table.ts';
@@ -14,7 +14,7 @@ for (const engine of ALL_SEARCH_ENGINES) {
     if (!node) return undefined;
     const config = searchConfigFor(node);
     const topics = { events: { id: 'topic-1', partitions: 1, startOffset: 0, endOffset: events.length } };
-    const sink = searchSink.create(config, fakeSinkContext(topics, ''));
+    const sink = new SearchSink(config, fakeSinkContext(topics, ''));
     const { signal } = new AbortController();
     await sink.open(signal);
     const writer = await sink.partition({ topic: 'events', partition: 0 }, signal);

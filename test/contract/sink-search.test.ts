@@ -1,5 +1,5 @@
-import { searchSink } from '../../src/sinks/search/index.ts';
 import { IndexNames } from '../../src/sinks/search/index-name.ts';
+import { SearchSink } from '../../src/sinks/search/sink.ts';
 import {
   ALL_SEARCH_ENGINES,
   documentsOf,
@@ -17,7 +17,7 @@ for (const engine of ALL_SEARCH_ENGINES) {
     const bulk = { events: 7, bytes: 2 ** 20, requests: 3, gzip: true };
     const config = searchConfigFor(node, { bulk });
     return {
-      create: (context) => searchSink.create(config, context),
+      create: (context) => new SearchSink(config, context),
       readBack: async () => {
         const documents = await documentsOf(node, new IndexNames(config.index, config.late).all);
         return documents.map(({ _source }) => ({ id: String(_source['id']) }));

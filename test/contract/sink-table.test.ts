@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import { tableNames } from '../../src/sinks/table/postgres/schema.ts';
 import { postgresConfigFor } from '../engines/postgres-config.ts';
 import { askPostgres, postgresOrSkip } from '../engines/postgres-test.ts';

@@ -10,7 +10,7 @@ import { readBack } from '../../src/sinks/files/read-files.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
 import { storeOf } from '../../src/sinks/files/stores/choose.ts';
 import type { Sink, SinkContext } from '../../src/sinks/sink.ts';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import { filesConfigWith } from '../support/files.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { PartitionWriter, Sink } from '../../src/sinks/sink.ts';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
 import { openPostgresEventQuery } from '../../src/sinks/table/postgres/query.ts';
 import { decisionOf, MillraceError } from '../../src/support/errors.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chownSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
 import { MillraceError } from '../../src/support/errors.ts';
 import { orSkip } from '../engines/or-skip.ts';

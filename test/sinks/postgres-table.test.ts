@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import type { LogRecord } from '../../src/log/log.ts';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
 import { openPostgresEventQuery } from '../../src/sinks/table/postgres/query.ts';
 import { MillraceError } from '../../src/support/errors.ts';

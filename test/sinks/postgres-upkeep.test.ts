@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import type { PostgresTableConfig } from '../../src/sinks/table/postgres/config.ts';
 import { spansAround } from '../../src/sinks/table/postgres/spans.ts';
 import type { Postgres } from '../engines/postgres.ts';

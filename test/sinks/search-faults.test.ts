@@ -5,8 +5,8 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { LogRecord } from '../../src/log/log.ts';
 import type { SearchConfig } from '../../src/sinks/search/config.ts';
-import { searchSink } from '../../src/sinks/search/index.ts';
 import { IndexNames } from '../../src/sinks/search/index-name.ts';
+import { SearchSink } from '../../src/sinks/search/sink.ts';
 import type { PartitionWriter } from '../../src/sinks/sink.ts';
 import type { Clock } from '../../src/support/clock.ts';
 import { systemClock } from '../../src/support/clock.ts';
@@ -54,7 +54,7 @@ async function openWriter(t: TestContext, config: SearchConfig, clock: Clock = s
   const topics = { events: { id: 'topic-1', partitions: 9, startOffset: 0, endOffset: 1_000_000 } };
   const deadLetters = new FakeDeadLetters();
   const context = { ...fakeSinkContext(topics, ''), clock, deadLetters };
-  const sink = searchSink.create(config, context);
+  const sink = new SearchSink(config, context);
   await sink.open(signal);
   const writers: PartitionWriter[] = [];
   t.after(async () => {

@@ -8,9 +8,9 @@ import { createServer } from 'node:https';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ClusterConfig, SearchConfig } from '../../src/sinks/search/config.ts';
-import { searchSink } from '../../src/sinks/search/index.ts';
 import { IndexNames } from '../../src/sinks/search/index-name.ts';
 import { openSearchEventQuery } from '../../src/sinks/search/query.ts';
+import { SearchSink } from '../../src/sinks/search/sink.ts';
 import { templateName } from '../../src/sinks/search/template.ts';
 import { MillraceError } from '../../src/support/errors.ts';
 import type { Logger } from '../../src/support/logger.ts';
@@ -31,7 +31,7 @@ const hasCode = (code: string) => (error: unknown) => error instanceof MillraceE
 async function load(config: SearchConfig, count = 3): Promise<{ warnings: string[]; duplicates: number }> {
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) };
-  const sink = searchSink.create(config, { ...fakeSinkContext(TOPICS, ''), logger });
+  const sink = new SearchSink(config, { ...fakeSinkContext(TOPICS, ''), logger });
   try {
     await sink.open(signal);
     const writer = await sink.partition({ topic: 'events', partition: 0 }, signal);
@@ -158,7 +158,7 @@ searchTest('an alias is named, since it may turn to another index', async (node)
 searchTest('events around midnight and the month’s end are stored once, however often they come', async (node, t) => {
   const config = searchConfigFor(node);
   const midnight = Date.UTC(2026, 11, 1);
-  const sink = searchSink.create(config, fakeSinkContext(TOPICS, ''));
+  const sink = new SearchSink(config, fakeSinkContext(TOPICS, ''));
   t.after(() => sink.close());
   await sink.open(signal);
   const writer = await sink.partition({ topic: 'events', partition: 0 }, signal);

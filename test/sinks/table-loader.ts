@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import type { LogRecord } from '../../src/log/log.ts';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { TABLE_CONFIG, toRecord } from '../support/fill-table.ts';
 import { say } from '../support/say.ts';

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../src/log/log.ts';
 import type { TableConfig } from '../../src/sinks/table/config.ts';
-import { createTableSink } from '../../src/sinks/table/index.ts';
+import { createTableSink } from '../../src/sinks/table/create.ts';
 import { fakeSinkContext } from './fake-sink-context.ts';
 
 /** An event as the log holds it. */

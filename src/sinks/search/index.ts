@@ -1,7 +1,6 @@
 import type { SinkContext } from '../sink.ts';
 import type { SearchConfig } from './config.ts';
 import { searchConfig } from './config.ts';
-import { SearchSink } from './sink.ts';
 
 /** The `search` sink, as the registry, the configuration and the reference docs know it. */
 export const searchSink = {
@@ -10,5 +9,8 @@ export const searchSink = {
   guarantee:
     'One document an event id within an index, which every copy of an event meets; a data stream finds copies until it rolls over.',
   config: searchConfig,
-  create: (config: SearchConfig, context: SinkContext) => new SearchSink(config, context),
+  load: async () => {
+    const { SearchSink } = await import('./sink.ts');
+    return (config: SearchConfig, context: SinkContext) => new SearchSink(config, context);
+  },
 } as const;

@@ -1,7 +1,7 @@
 import type { KeyedStore } from '../keyed-verification.ts';
 import type { TableConfig } from './config.ts';
-import { sqliteFile } from './index.ts';
 import { PostgresKeyedStore } from './postgres/keyed-store.ts';
+import { sqliteFile } from './sqlite/file.ts';
 import { SqliteKeyedStore } from './sqlite/keyed-store.ts';
 
 /** The table of a connector, as its comparison with the log reads it. Whoever asked closes it. */

@@ -9,7 +9,7 @@ import { fakeSinkContext } from '../../../../test/support/fake-sink-context.ts';
 import { TABLE_CONFIG, toRecord } from '../../../../test/support/fill-table.ts';
 import { temporaryDirectory } from '../../../../test/support/temporary.ts';
 import { MillraceError } from '../../../support/errors.ts';
-import { createTableSink } from '../index.ts';
+import { createTableSink } from '../create.ts';
 import { openSqliteEventQuery } from './query.ts';
 
 const PARTITION = { topic: 'colors', partition: 0 };
