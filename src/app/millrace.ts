@@ -20,8 +20,9 @@ import type { ConnectorHost } from './connector-thread.ts';
 import { connectorHosts } from './connector-thread.ts';
 import { prepareDataDirectory } from './data-directory.ts';
 import type { Configuration } from './definition.ts';
-import { OperationsHost } from './operations-thread.ts';
-import type { SearchedStore } from './operations-worker.ts';
+import type { OperationsHost, OperationsHostOptions } from './operations-host.ts';
+import { OperationsInline, OperationsThread } from './operations-host.ts';
+import type { SearchedStore } from './operations-part.ts';
 import { ProgressTracker } from './progress.ts';
 import { announce, withdraw } from './running.ts';
 import { StatusSource } from './status-source.ts';
@@ -198,7 +199,7 @@ class Program {
       connectors: () => this.#supervisor?.connectors ?? [],
       topics: eventTopics(this.#configuration),
     });
-    this.#operations = new OperationsHost({
+    const options: OperationsHostOptions = {
       data: () => ({
         config: operations,
         instance: this.#instance,
@@ -220,7 +221,8 @@ class Program {
         connect: async (method, args) => callOf(this.#supervised(), method, args),
       },
       logger: this.#logger,
-    });
+    };
+    this.#operations = this.#halves.collect ? new OperationsThread(options) : await OperationsInline.start(options);
     const url = await this.#operations.listen();
     this.#workerId = workerIdOf(url);
     return url;
