@@ -3,7 +3,7 @@ import type * as apis from './apis.ts';
 import type { Leader } from './cluster.ts';
 
 /** Rule of this client: with more, a backlog takes hundreds of megabytes. */
-export const FETCH_BYTES = 1024 * 1024;
+export const FETCH_BYTES = 512 * 1024;
 
 const READ_COMMITTED = 1;
 const NO_SESSION = 0;
