@@ -8,12 +8,13 @@ import { recordAt } from '../../../test/support/records.ts';
 import { MillraceError } from '../../support/errors.ts';
 import { isRefusal } from '../row.ts';
 import type { Item } from './bulk.ts';
-import { Bulk } from './bulk.ts';
+import { Bulk, toItem } from './bulk.ts';
 import { SearchClient } from './client.ts';
 import { toDocument } from './document.ts';
 import { IndexNames } from './index-name.ts';
 
 const RETRY_MS = 30_000;
+const PLACE = 'topic-1+0';
 const NODE = {
   product: 'elasticsearch',
   username: undefined,
@@ -25,9 +26,9 @@ const NODE = {
 const { signal } = new AbortController();
 
 function itemOf(record: ReturnType<typeof recordAt>): Item {
-  const document = toDocument(record, 'topic-1+0');
+  const document = toDocument(record, PLACE);
   if (isRefusal(document)) throw new Error(document.reason);
-  return { record, document, uncertain: false };
+  return toItem(record, document);
 }
 
 const items = (count: number) => Array.from({ length: count }, (_, offset) => itemOf(recordAt(offset)));
@@ -45,6 +46,7 @@ async function setUp(t: TestContext, nodes?: readonly string[]) {
     client,
     names: new IndexNames('web-{yyyy.MM.dd}', 7 * 86_400_000),
     partition: { topic: 'select-color', partition: 0 },
+    place: PLACE,
     context: { clock, deadLetters },
     timeoutMs: 5_000,
     retryMs: RETRY_MS,
@@ -93,6 +95,16 @@ test('events that the store can not take now are sent again alone', async (t) =>
   );
   assert.equal(fake.documents.size, 5);
   assert.deepEqual(deadLetters.letters, []);
+});
+
+test('what is sent again is made anew from its record, and the same', async (t) => {
+  const { fake, store } = await setUp(t);
+  fake.instead = () => (fake.bulks.length === 1 ? 'lost' : undefined);
+  await store(items(5));
+  const [first, second, ...more] = fake.bulks;
+  assert.deepEqual(more, []);
+  assert.equal(second?.body, first?.body);
+  assert.equal(first?.ids.length, 5);
 });
 
 test('an event that is never taken goes to the dead letters with the reason, without its value', async (t) => {

@@ -2,13 +2,14 @@ import type { LogRecord, TopicPartition } from '../../log/log.ts';
 import { Backoff } from '../../support/backoff.ts';
 import { MillraceError } from '../../support/errors.ts';
 import { withSignal } from '../../support/with-signal.ts';
+import { isRefusal } from '../row.ts';
 import type { Refusal, SinkContext } from '../sink.ts';
 import type { StoreError } from './answers.ts';
 import { assertGood, outcomeOf, wholeOutcome } from './answers.ts';
-import type { Answer, SearchClient } from './client.ts';
+import type { Answer, Body, SearchClient } from './client.ts';
 import { NoAnswer } from './client.ts';
-import type { SearchDocument } from './document.ts';
-import { OWN_FIELD } from './document.ts';
+import type { DocumentIdentity, SearchDocument } from './document.ts';
+import { OWN_FIELD, toDocument } from './document.ts';
 import { searchErrors } from './errors.ts';
 import type { IndexNames } from './index-name.ts';
 
@@ -18,15 +19,23 @@ const WAIT_MS = { initialMs: 100, maxMs: 5_000 } as const;
 /** An event on its way into the store. */
 export interface Item {
   readonly record: LogRecord;
-  readonly document: SearchDocument;
+  readonly document: DocumentIdentity;
+  /** Of the document, until it is first sent: a slow store would keep it in memory, and few are sent again. */
+  source: string | undefined;
   /** An earlier try of ours may have stored it: finding it there is then no duplicate. */
   uncertain: boolean;
+}
+
+export function toItem(record: LogRecord, { id, hash, chosen, source }: SearchDocument): Item {
+  return { record, document: { id, hash, chosen }, source, uncertain: false };
 }
 
 export interface BulkOptions {
   readonly client: SearchClient;
   readonly names: IndexNames;
   readonly partition: TopicPartition;
+  /** Names the partition by its topic's id, for records without an id of their own. */
+  readonly place: string;
   readonly context: Pick<SinkContext, 'deadLetters' | 'clock'>;
   readonly timeoutMs: number;
   /** How long to try again without any event getting in before it is an error of the whole connector. */
@@ -133,7 +142,7 @@ export class Bulk {
         method: 'POST',
         path: this.#path,
         lines: true,
-        body: items.map(({ document }) => this.#lines(document)).join(''),
+        body: await this.#pack(items),
         signal,
       });
     } catch (error) {
@@ -236,12 +245,24 @@ export class Bulk {
     return missing;
   }
 
-  #indexOf({ chosen }: SearchDocument): string {
+  #indexOf({ chosen }: DocumentIdentity): string {
     return this.#options.names.of(chosen);
   }
 
-  #lines(document: SearchDocument): string {
-    return `{"create":{"_index":"${this.#indexOf(document)}","_id":${JSON.stringify(document.id)}}}\n${document.source}\n`;
+  #pack(items: readonly Item[]): Promise<Body> {
+    return this.#options.client.pack(items.map((item) => this.#lines(item)).join(''));
+  }
+
+  #lines(item: Item): string {
+    const { document, source = this.#sourceOf(item) } = item;
+    item.source = undefined;
+    return `{"create":{"_index":"${this.#indexOf(document)}","_id":${JSON.stringify(document.id)}}}\n${source}\n`;
+  }
+
+  #sourceOf({ record }: Item): string {
+    const document = toDocument(record, this.#options.place);
+    if (isRefusal(document)) throw new Error('a record is refused that was a document before');
+    return document.source;
   }
 
   async #refuse({ record }: Item, reason: Refusal, signal: AbortSignal): Promise<void> {

@@ -31,10 +31,16 @@ export interface Ask {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST';
   /** With its query; nothing in it comes from a visitor. */
   readonly path: string;
-  readonly body?: Buffer | string;
+  readonly body?: Buffer | string | Body;
   /** Lines of JSON instead of one value. */
   readonly lines?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** Bytes as they are sent, compressed or not. */
+export interface Body {
+  readonly bytes: Buffer;
+  readonly compressed: boolean;
 }
 
 export interface Answer {
@@ -85,14 +91,14 @@ export class SearchClient {
    * @throws SEARCH_UNREACHABLE, with `lost` as its cause's name if something may have been carried out
    */
   async ask(question: Ask): Promise<Answer> {
-    const body = question.body === undefined ? undefined : Buffer.from(question.body);
-    const packed = body && this.#gzip && body.byteLength > GZIP_BYTES ? await compress(body, GZIP) : undefined;
+    const { body: given } = question;
+    const body = typeof given === 'string' || given instanceof Uint8Array ? await this.pack(given) : given;
     let repeated = false;
     let failure: unknown;
     for (const node of this.#inTurn()) {
       question.signal?.throwIfAborted();
       try {
-        const { status, bytes } = await this.#send(node, question, packed ?? body, packed !== undefined);
+        const { status, bytes } = await this.#send(node, question, body);
         node.restsUntil = 0;
         return { status, body: parse(bytes), repeated };
       } catch (error) {
@@ -106,6 +112,13 @@ export class SearchClient {
     throw searchErrors.SEARCH_UNREACHABLE(`no node answers (${places}): ${messageOf(failure)}`, {
       cause: new NoAnswer(repeated),
     });
+  }
+
+  /** Makes the body of a request. Whoever asks with it need not hold what it was made of while the store takes its time. */
+  async pack(content: Buffer | string): Promise<Body> {
+    const bytes = Buffer.from(content);
+    const compressed = this.#gzip && bytes.byteLength > GZIP_BYTES;
+    return { bytes: compressed ? await compress(bytes, GZIP) : bytes, compressed };
   }
 
   close(): void {
@@ -122,14 +135,14 @@ export class SearchClient {
     return [...nodes.filter((node) => !rests(node)), ...nodes.filter(rests)];
   }
 
-  #send(node: Node, { method, path, lines, signal }: Ask, body: Buffer | undefined, packed: boolean) {
+  #send(node: Node, { method, path, lines, signal }: Ask, body: Body | undefined) {
     const secure = node.url.protocol === 'https:';
     const headers: OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'millrace' };
     if (this.#authorization !== undefined) headers['authorization'] = this.#authorization;
     if (body) {
       headers['content-type'] = lines ? 'application/x-ndjson' : 'application/json';
-      headers['content-length'] = body.byteLength;
-      if (packed) headers['content-encoding'] = 'gzip';
+      headers['content-length'] = body.bytes.byteLength;
+      if (body.compressed) headers['content-encoding'] = 'gzip';
     }
     return new Promise<{ readonly status: number; readonly bytes: Buffer }>((resolve, reject) => {
       const request = (secure ? https : http).request(new URL(path, node.url), {
@@ -139,7 +152,7 @@ export class SearchClient {
         ...(signal ? { signal } : {}),
       });
       // Silence alone is no measure: an answer can drip for ever.
-      const timeoutMs = this.#timeoutMs + Math.ceil((body?.byteLength ?? 0) / SLOWEST_BYTES_PER_MS);
+      const timeoutMs = this.#timeoutMs + Math.ceil((body?.bytes.byteLength ?? 0) / SLOWEST_BYTES_PER_MS);
       const late = setTimeout(() => request.destroy(new Error('there was no answer in time')), timeoutMs);
       const fail = (error: Error) => {
         clearTimeout(late);
@@ -162,7 +175,7 @@ export class SearchClient {
           else resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(pieces) });
         });
       });
-      request.end(body);
+      request.end(body?.bytes);
     });
   }
 }

@@ -8,13 +8,17 @@ import type { Refusal } from '../sink.ts';
 import { wordsOf } from '../words.ts';
 import type { Chosen } from './index-name.ts';
 
-/** An event as it is sent to the store. */
-export interface SearchDocument {
+/** What tells where an event goes and which one it is. */
+export interface DocumentIdentity {
   readonly chosen: Chosen;
   /** `_id` of the document. */
   readonly id: string;
   /** What tells this event from another one of the same id; see contentHash. */
   readonly hash: string;
+}
+
+/** An event as it is sent to the store. */
+export interface SearchDocument extends DocumentIdentity {
   /** The document's source, as JSON. */
   readonly source: string;
 }

@@ -4,7 +4,7 @@ import { withSignal } from '../../support/with-signal.ts';
 import { isRefusal } from '../row.ts';
 import type { PartitionWriter, Progress, Refusal, SinkContext } from '../sink.ts';
 import type { BulkOptions, Item } from './bulk.ts';
-import { Bulk } from './bulk.ts';
+import { Bulk, toItem } from './bulk.ts';
 import type { SearchConfig } from './config.ts';
 import { toDocument } from './document.ts';
 
@@ -16,8 +16,6 @@ const ACTION_BYTES = 128;
 
 export interface SearchWriterOptions extends BulkOptions {
   readonly config: Pick<SearchConfig, 'bulk' | 'delay'>;
-  /** Names the partition by its topic's id, for records without an id of their own. */
-  readonly place: string;
   readonly context: Pick<SinkContext, 'deadLetters' | 'clock'>;
 }
 
@@ -68,7 +66,7 @@ export class SearchWriter implements PartitionWriter {
       if (this.#filling.bytes > 0 && this.#filling.bytes + bytes > bulk.bytes) await this.#send(signal);
       const load = this.#filling;
       if (isRefusal(document)) load.refused.push({ record, refusal: document });
-      else load.items.push({ record, document, uncertain: false });
+      else load.items.push(toItem(record, document));
       load.bytes += bytes;
       load.end = record.offset + 1;
       if (load.items.length + load.refused.length >= bulk.events) await this.#send(signal);
