@@ -9,6 +9,9 @@ export class Memory {
   #peak = 0;
   #uploads = 0;
   #waiting: (() => void)[] = [];
+  /** Buffers of parts that were uploaded. Left to the garbage collector, several times as many stand around. */
+  readonly #kept: Buffer[] = [];
+  #keptBytes = 0;
 
   constructor(bytes: number) {
     this.#bytes = bytes;
@@ -16,6 +19,11 @@ export class Memory {
 
   get held(): number {
     return this.#held;
+  }
+
+  /** What is kept for the next buffers, within the same bound. */
+  get kept(): number {
+    return this.#keptBytes;
   }
 
   /** The most that was ever held. */
@@ -45,6 +53,27 @@ export class Memory {
   give(bytes: number): void {
     this.#held -= bytes;
     this.#wake();
+  }
+
+  /** A buffer of as many bytes as were taken, whatever stands in it. */
+  buffer(bytes: number): Buffer {
+    const at = this.#kept.findIndex(({ length }) => length === bytes);
+    if (at !== -1) {
+      this.#keptBytes -= bytes;
+      return this.#kept.splice(at, 1)[0]!;
+    }
+    // What is kept is within the bound, and gives way.
+    while (this.#kept.length > 0 && this.#held + this.#keptBytes > this.#bytes) {
+      this.#keptBytes -= this.#kept.shift()!.length;
+    }
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Gives back a buffer that nobody reads any more; it is kept for another one of its size. */
+  giveBuffer(buffer: Buffer): void {
+    this.#kept.push(buffer);
+    this.#keptBytes += buffer.length;
+    this.give(buffer.length);
   }
 
   uploadBegins(): void {

@@ -44,7 +44,7 @@ export class S3StagedFile implements StagedFile {
   readonly #cleanUp: (signal: AbortSignal) => Promise<void>;
   readonly #ended = new AbortController();
   readonly #etags: Promise<string>[] = [];
-  #part = Buffer.alloc(0);
+  #part: Buffer = Buffer.alloc(0);
   #used = 0;
   #length = 0;
   #checksum = 0;
@@ -130,27 +130,38 @@ export class S3StagedFile implements StagedFile {
 
   /** Makes room in the part that gathers. */
   async #grow(size: number, signal: AbortSignal): Promise<void> {
-    const bytes = Math.min(size, Math.max(FIRST_BYTES, 2 * this.#part.length));
+    // A file that has filled one part is likely to fill the next.
+    const bytes = this.#etags.length > 0 ? size : Math.min(size, Math.max(FIRST_BYTES, 2 * this.#part.length));
     await this.#memory.take(bytes - this.#part.length, signal);
-    const larger = Buffer.allocUnsafeSlow(bytes);
+    const larger = this.#memory.buffer(bytes);
     larger.set(this.#part.subarray(0, this.#used));
     this.#part = larger;
   }
 
   /** Begins to upload what has gathered; the next write or the seal meets a failure. */
   #send(): void {
-    const [buffer, body] = [this.#part, this.#part.subarray(0, this.#used)];
+    const sending = this.#uploadPart(this.#etags.length + 1, this.#part, this.#used);
     this.#part = Buffer.alloc(0);
     this.#used = 0;
-    this.#memory.uploadBegins();
-    const number = this.#etags.length + 1;
-    const sending = this.#bucket.uploadPart(this.#upload, number, body, this.#ended.signal).finally(() => {
-      this.#memory.uploadEnds();
-      this.#memory.give(buffer.length);
-    });
     sending.catch((error) => {
       this.#failure ??= error;
     });
     this.#etags.push(sending);
+  }
+
+  /** Uploads what stands in a buffer, and gives the buffer back. */
+  async #uploadPart(number: number, buffer: Buffer, bytes: number): Promise<string> {
+    this.#memory.uploadBegins();
+    let isTaken = false;
+    try {
+      const etag = await this.#bucket.uploadPart(this.#upload, number, buffer.subarray(0, bytes), this.#ended.signal);
+      isTaken = true;
+      return etag;
+    } finally {
+      this.#memory.uploadEnds();
+      // A request that failed may still be reading it.
+      if (isTaken && buffer.length >= this.#sizes.first) this.#memory.giveBuffer(buffer);
+      else this.#memory.give(buffer.length);
+    }
   }
 }
