@@ -9,33 +9,66 @@ const { tmpdir } = require('node:os');
 const path = require('node:path');
 
 const root = path.dirname(__dirname);
+const uid = process.getuid?.();
 const WARM_UP_MS = 60_000;
 
-/** Where Node keeps what it compiled. */
-const DIRECTORY = process.env.NODE_COMPILE_CACHE || path.join(tmpdir(), 'node-compile-cache');
+/** Where Node keeps what it compiled: what is said in the environment, else a folder that is this user's alone. */
+const GIVEN = process.env.NODE_COMPILE_CACHE;
+const DIRECTORY = GIVEN || path.join(tmpdir(), `millrace-compile-cache-${uid ?? 'user'}`);
 
-/** Fills the cache of this Node where it lacks a module as it is now. Whatever fails costs memory, and nothing else. */
-function fillCompileCache(node) {
-  const name = createHash('sha256').update(`${root}\n${node}\n${process.getuid?.()}`).digest('hex').slice(0, 16);
-  const stamp = path.join(DIRECTORY, `millrace-${name}`);
+/** The folder, or undefined where it can't be used. Code is run from it, so it must not be another user's. */
+function compileCache() {
   try {
-    const fingerprint = fingerprintOf(node, path.join(root, 'src'));
+    fs.mkdirSync(DIRECTORY, { recursive: true, mode: 0o700 });
+    fs.accessSync(DIRECTORY, fs.constants.W_OK);
+    return GIVEN || uid === undefined || fs.lstatSync(DIRECTORY).uid === uid ? DIRECTORY : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Fills the cache for a Node with these flags, of which each set has a part of its own there, where it lacks a module
+ * as it is now. Whatever fails costs memory, and nothing else.
+ */
+function fillCompileCache(node, flags) {
+  const directory = compileCache();
+  if (directory === undefined) return;
+  try {
+    const name = createHash('sha256')
+      .update([root, node, ...flags].join('\n'))
+      .digest('hex')
+      .slice(0, 16);
+    const stamp = path.join(directory, `millrace-${name}`);
+    const fingerprint = fingerprintOf([node, ...modulesBelow(path.join(root, 'src'))]);
     if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === fingerprint) return;
-    const environment = { ...process.env, NODE_COMPILE_CACHE: DIRECTORY };
-    const script = path.join(__dirname, 'warm-up.mjs');
-    const { status } = spawnSync(node, [script], { env: environment, stdio: 'ignore', timeout: WARM_UP_MS });
-    if (status === 0) fs.writeFileSync(stamp, fingerprint);
+    spawnSync(node, [...flags, path.join(__dirname, 'warm-up.mjs')], {
+      env: { ...process.env, NODE_COMPILE_CACHE: directory },
+      stdio: 'ignore',
+      timeout: WARM_UP_MS,
+      // The program itself takes SIGTERM for a wish.
+      killSignal: 'SIGKILL',
+    });
+    // Also where that failed: it would fail at each start.
+    fs.writeFileSync(stamp, fingerprint);
   } catch {
     // A cache that can't be written is one that is not used.
   }
 }
 
-/** Changes with Node, and with each module that is added, removed or changed. */
-function fingerprintOf(node, source) {
-  const hash = createHash('sha256').update(`${fs.statSync(node).mtimeMs}\n`);
-  const files = fs.readdirSync(source, { recursive: true }).filter((file) => file.endsWith('.ts'));
-  for (const file of files.sort()) hash.update(`${file} ${fs.statSync(path.join(source, file)).mtimeMs}\n`);
+function modulesBelow(source) {
+  const names = fs.readdirSync(source, { recursive: true }).filter((name) => name.endsWith('.ts'));
+  return names.sort().map((name) => path.join(source, name));
+}
+
+/** Changes with each file that is added, removed or changed. */
+function fingerprintOf(files) {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const { mtimeMs, size } = fs.statSync(file);
+    hash.update(`${file} ${mtimeMs} ${size}\n`);
+  }
   return hash.digest('hex');
 }
 
-module.exports = { DIRECTORY, fillCompileCache };
+module.exports = { compileCache, fillCompileCache };
