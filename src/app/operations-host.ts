@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import { MessageChannel } from 'node:worker_threads';
 import { formatAddress } from '../config/address.ts';
 import { transferOf } from '../log/open.ts';
@@ -66,23 +67,26 @@ export class OperationsThread implements OperationsHost {
 
 /**
  * In the thread that it is made in: for a program that only loads, whose main thread has nothing
- * else to do. A thread of its own would cost some 20 MiB.
+ * else to do. A thread of its own would cost some 20 MiB; what would end that thread ends the
+ * program here, which goes on from what is durable when it is started again.
  */
 export class OperationsInline implements OperationsHost {
+  readonly #port: MessagePort;
   readonly #channel: Channel<OperationsPart>;
-  readonly #close: () => void;
+  readonly #logger: Logger;
 
-  private constructor(channel: Channel<OperationsPart>, close: () => void) {
-    this.#channel = channel;
-    this.#close = close;
+  private constructor(port: MessagePort, { calls, logger }: OperationsHostOptions) {
+    this.#port = port;
+    this.#channel = new Channel(port, calls);
+    this.#logger = logger;
   }
 
-  static async start({ data, calls }: OperationsHostOptions): Promise<OperationsInline> {
+  static async start(options: OperationsHostOptions): Promise<OperationsInline> {
     // A process that collects never loads these modules in its main thread.
     const { runOperations } = await import('./operations-part.ts');
     const { port1, port2 } = new MessageChannel();
-    await runOperations(port2, data());
-    return new OperationsInline(new Channel(port1, calls), () => port1.close());
+    await runOperations(port2, options.data());
+    return new OperationsInline(port1, options);
   }
 
   async listen(): Promise<string> {
@@ -91,7 +95,12 @@ export class OperationsInline implements OperationsHost {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    await settlesWithin(this.#channel.call('close', []), deadlineMs);
-    this.#close();
+    const closed = this.#channel.call('close', []);
+    try {
+      if (await settlesWithin(closed, deadlineMs)) await closed;
+      else this.#logger.warn({}, 'the operations server did not close in time');
+    } finally {
+      this.#port.close();
+    }
   }
 }

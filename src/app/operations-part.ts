@@ -24,6 +24,7 @@ import { systemClock } from '../support/clock.ts';
 import type { LoggerStanding, Threshold } from '../support/log-levels.ts';
 import type { LoggerOptions } from '../support/logger.ts';
 import { createLogger } from '../support/logger.ts';
+import { settleAll } from '../support/settle-all.ts';
 import { VERSION } from './version.ts';
 
 /** Longest answer to a question about stored events. */
@@ -80,16 +81,21 @@ export async function runOperations(port: Port, data: OperationsData): Promise<v
     asked ??= connect();
     return asked;
   };
+  const closeSources = async () => {
+    if (!asked) return;
+    const { log, deadLetters } = await asked;
+    await deadLetters.close();
+    await log.close();
+  };
   const query = data.search && (await openQuery(data.search));
   const handlers: OperationsPart = {
     listen: () => server.listen(),
     close: async () => {
-      await server.close();
-      await query?.close();
-      if (!asked) return;
-      const { log, deadLetters } = await asked;
-      await deadLetters.close();
-      await log.close();
+      try {
+        await server.close();
+      } finally {
+        await settleAll([Promise.resolve(query?.close()), closeSources()]);
+      }
     },
   };
   const channel = new Channel<OperationsCalls>(port, handlers);
