@@ -36,7 +36,7 @@ export class Memory {
   }
 
   async take(bytes: number, signal: AbortSignal): Promise<void> {
-    while (this.#held + bytes > this.#bytes && this.#uploads > 0) {
+    while (!this.hasRoom(bytes) && this.#uploads > 0) {
       signal.throwIfAborted();
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.push(resolve);
@@ -50,8 +50,15 @@ export class Memory {
     this.#peak = Math.max(this.#peak, this.#held);
   }
 
+  /** Whether so many bytes more are within the bound. */
+  hasRoom(bytes: number): boolean {
+    return this.#held + bytes <= this.#bytes;
+  }
+
   give(bytes: number): void {
     this.#held -= bytes;
+    // With nothing to write nothing is kept either.
+    if (this.#held === 0) this.#forget();
     this.#wake();
   }
 
@@ -71,8 +78,10 @@ export class Memory {
 
   /** Gives back a buffer that nobody reads any more; it is kept for another one of its size. */
   giveBuffer(buffer: Buffer): void {
-    this.#kept.push(buffer);
-    this.#keptBytes += buffer.length;
+    if (this.#held + this.#keptBytes <= this.#bytes) {
+      this.#kept.push(buffer);
+      this.#keptBytes += buffer.length;
+    }
     this.give(buffer.length);
   }
 
@@ -83,6 +92,11 @@ export class Memory {
   uploadEnds(): void {
     this.#uploads--;
     this.#wake();
+  }
+
+  #forget(): void {
+    this.#kept.length = 0;
+    this.#keptBytes = 0;
   }
 
   #wake(): void {

@@ -130,8 +130,9 @@ export class S3StagedFile implements StagedFile {
 
   /** Makes room in the part that gathers. */
   async #grow(size: number, signal: AbortSignal): Promise<void> {
+    const doubled = Math.min(size, Math.max(FIRST_BYTES, 2 * this.#part.length));
     // A file that has filled one part is likely to fill the next.
-    const bytes = this.#etags.length > 0 ? size : Math.min(size, Math.max(FIRST_BYTES, 2 * this.#part.length));
+    const bytes = this.#etags.length > 0 && this.#memory.hasRoom(size - this.#part.length) ? size : doubled;
     await this.#memory.take(bytes - this.#part.length, signal);
     const larger = this.#memory.buffer(bytes);
     larger.set(this.#part.subarray(0, this.#used));
@@ -159,7 +160,7 @@ export class S3StagedFile implements StagedFile {
       return etag;
     } finally {
       this.#memory.uploadEnds();
-      // A request that failed may still be reading it.
+      // A request that failed may still read it; one before it that was answered sends to nobody.
       if (isTaken && buffer.length >= this.#sizes.first) this.#memory.giveBuffer(buffer);
       else this.#memory.give(buffer.length);
     }
