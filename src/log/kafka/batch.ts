@@ -2,7 +2,6 @@
  * Record batches, as Kafka stores and sends them (format 2).
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
-
 import { logErrors } from '../errors.ts';
 import type { Headers, LogRecord, NewRecord } from '../log.ts';
 import { crc32c } from './client.ts';
@@ -265,8 +264,8 @@ function decodeBatch(batch: Buffer, baseOffset: number, from: number): Omit<Deco
     }
     const key = cursor.bytes();
     const value = cursor.bytes() ?? EMPTY;
-    const headers = headersReader.read(body, cursor.at, end);
     if (end > body.length) throw logErrors.LOG_CORRUPT('a record is longer than its batch');
+    const headers = headersReader.read(body, cursor.at, end);
     bytes += length;
     records.push(toRecord(offset, timestamp, value, key, headers));
     cursor.at = end;
@@ -288,10 +287,9 @@ class HeadersReader {
   #headers: Headers | undefined;
 
   read(body: Buffer, start: number, end: number): Headers | undefined {
-    const bytes = body.subarray(start, end);
-    if (bytes.length === this.#bytes.length && this.#bytes.equals(bytes)) return this.#headers;
-    this.#bytes = bytes;
-    this.#headers = decodeHeaders(bytes);
+    if (end - start === this.#bytes.length && this.#bytes.compare(body, start, end) === 0) return this.#headers;
+    this.#bytes = body.subarray(start, end);
+    this.#headers = decodeHeaders(this.#bytes);
     return this.#headers;
   }
 }

@@ -9,10 +9,12 @@ type Client = typeof import('@platformatic/kafka');
 
 const root = import.meta.resolve('@platformatic/kafka');
 
+const lateAjv = import.meta.resolve('./late-ajv.ts');
+
 const hooks = registerHooks({
   resolve(specifier, context, next) {
     if (specifier === 'ajv/dist/2020.js' && context.parentURL?.startsWith(new URL('.', root).href)) {
-      return { url: import.meta.resolve('./late-ajv.ts'), format: 'module-typescript', shortCircuit: true };
+      return { url: lateAjv, format: 'module-typescript', shortCircuit: true };
     }
     return next(specifier, context);
   },
@@ -39,7 +41,8 @@ export const {
   | 'encodeConsumerProtocolAssignment'
   | 'encodeConsumerProtocolSubscription'
 >('clients/consumer/consumer-protocol.js');
-export const apis = (await import(new URL('apis/index.js', root).href)) as Client;
+/** The questions to brokers, each by its name and version. */
+export const apis = await part<Extract<keyof Client, `${string}V${number}`> | 'createAPI'>('apis/index.js');
 
 hooks.deregister();
 

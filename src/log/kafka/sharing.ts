@@ -3,7 +3,6 @@
  * the leader shares the partitions out.
  * Source: https://kafka.apache.org/protocol and KIP-429 (cooperative rebalancing)
  */
-
 import { sharePartitions } from '../assignment.ts';
 import type { TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
