@@ -7,6 +7,10 @@ import { until } from '../../test/support/until.ts';
 
 /** No commit for this long means that none will come. */
 const QUIET_MS = 5_000;
+/** A cold store on a slow machine may take minutes. */
+const LOAD_MS = 900_000;
+/** Looking takes from what is measured. */
+const LOOK_MS = 20;
 const LOADER = {
   retryInitial: 100,
   retryMax: 60_000,
@@ -35,12 +39,17 @@ export async function loadByConnector(
   const start = performance.now();
   const last = { offset: 0, at: start };
   connector.start();
-  await until('commits have come to an end', async () => {
-    const offset = sum((await log.admin.committed(groupOf(name))).map((position) => position.offset));
-    const now = performance.now();
-    if (offset > last.offset) Object.assign(last, { offset, at: now });
-    return offset === end || (offset > 0 && now - last.at > QUIET_MS);
-  });
+  await until(
+    'commits have come to an end',
+    async () => {
+      const offset = sum((await log.admin.committed(groupOf(name))).map((position) => position.offset));
+      const now = performance.now();
+      if (offset > last.offset) Object.assign(last, { offset, at: now });
+      return offset === end || (offset > 0 && now - last.at > QUIET_MS);
+    },
+    LOAD_MS,
+    LOOK_MS,
+  );
   await connector.stop();
   return last.offset / ((last.at - start) / 1_000);
 }
