@@ -15,7 +15,7 @@ const OLDEST = [26, 0];
  * between HTTP and log, or log and store, is then moved to the old space and collected there. A
  * process that only collects gets room instead: a third more requests a second at a quarter of the
  * p99. One that only loads gives that room to the threads of its connectors (see
- * src/app/thread-host.ts), and its main thread has little to do. There V8 must not guess either
+ * src/app/thread-host.ts), and its main thread only supervises and answers operators. There V8 must not guess either
  * what will live long: it then puts whole answers of Kafka into the old space, 80 MiB of them
  * before it looks, in one run of three.
  */
