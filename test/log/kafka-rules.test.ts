@@ -127,10 +127,10 @@ kafkaTest('4: nothing is committed by itself', async (kafka, t) => {
   assert.deepEqual(texts(await (await join(t, log, group, topic)).take(10)), range(0, 10));
 });
 
-test('5: no answer is asked for that is larger than 1 MiB', () => {
+test('5: no answer is asked for that is larger than 512 KiB', () => {
   const from = { topic: 't', partition: 0, offset: 0, leader: { node: 1, epoch: 0 }, lastEpoch: -1 };
   const [, , maxBytes] = fetchRequest([{ ...from, maxBytes: FETCH_BYTES }], 500);
-  assert.equal(maxBytes, 1024 * 1024);
+  assert.equal(maxBytes, 512 * 1024);
 });
 
 kafkaTest('5: a consumer that is not asked holds a bounded part of a backlog', async (kafka, t) => {
