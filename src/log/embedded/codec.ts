@@ -106,7 +106,8 @@ export function decodeBatch(data: Uint8Array, baseOffset: number, from: number, 
       const record: { -readonly [K in keyof LogRecord]: LogRecord[K] } = {
         offset: baseOffset + index,
         timestamp: view.getFloat64(entry, true),
-        value: data.subarray(body + keyLength, bodyEnd),
+        // In half the time of `subarray`, which looks up what to construct.
+        value: new Uint8Array(data.buffer, data.byteOffset + body + keyLength, valueLength),
       };
       if (keyMark > 0) record.key = data.subarray(body, body + keyLength);
       const headers = headerSets[view.getUint32(entry + 16, true) - 1];

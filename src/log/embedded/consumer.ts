@@ -8,7 +8,7 @@ import { REVOKE_TIMEOUT_MS } from './groups.ts';
 import type { LogCalls, PartitionEnd, StartingPosition } from './protocol.ts';
 import type { ReadResult } from './reader.ts';
 
-const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 512 * 1024;
 
 /** What a consumer needs of the connection that it belongs to. */
 export interface ConsumerHost {

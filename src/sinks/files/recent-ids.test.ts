@@ -20,6 +20,19 @@ test('a second record with an id is noticed, the same record read again is not',
   assert.equal(ids.repeats(1, record(0, 'a')), true);
 });
 
+test('UUIDs are told from each other by each of their digits', () => {
+  const ids = new RecentIds();
+  const id = '0b3f9a52-5d0c-4f6e-9a1b-7c1e44d05a11';
+  assert.equal(ids.repeats(0, record(0, id)), false);
+  const others = [...id].flatMap((digit, at) => {
+    return digit === '-' ? [] : [`${id.slice(0, at)}${digit === '7' ? '8' : '7'}${id.slice(at + 1)}`];
+  });
+  for (const [index, other] of others.entries()) assert.equal(ids.repeats(0, record(index + 1, other)), false, other);
+  for (const [index, other] of [id, ...others].entries()) {
+    assert.equal(ids.repeats(0, record(index + 100, other)), true, other);
+  }
+});
+
 test('ids are compared whole, escaped quotes included', () => {
   const ids = new RecentIds();
   assert.equal(ids.repeats(0, record(0, 'a"b')), false);
@@ -33,6 +46,14 @@ test('whatever else stands in the log is no repetition', () => {
     assert.equal(ids.repeats(0, { offset: 1, timestamp: 1, value: Buffer.from(text) }), false, text);
     assert.equal(ids.repeats(0, { offset: 2, timestamp: 1, value: Buffer.from(text) }), false, text);
   }
+});
+
+test('a UUID is remembered for thousands of records', () => {
+  const ids = new RecentIds();
+  const texts = Array.from({ length: 4_000 }, () => crypto.randomUUID());
+  for (const [offset, id] of texts.entries()) assert.equal(ids.repeats(0, record(offset, id)), false, id);
+  const noticed = texts.filter((id, index) => ids.repeats(0, record(texts.length + index, id)));
+  assert.ok(noticed.length > texts.length / 2, `${noticed.length}`);
 });
 
 test('ids that differ are never taken for each other', () => {
