@@ -28,12 +28,10 @@ function compileCache() {
 }
 
 /**
- * Fills the cache for a Node with these flags, of which each set has a part of its own there, where it lacks a module
- * as it is now. Whatever fails costs memory, and nothing else.
+ * Fills the cache in a folder for a Node with these flags, of which each set has a part of its own there, where it
+ * lacks a module as it is now. Whatever fails costs memory, and nothing else.
  */
-function fillCompileCache(node, flags) {
-  const directory = compileCache();
-  if (directory === undefined) return;
+function fillCompileCache(directory, node, flags) {
   try {
     const name = createHash('sha256')
       .update([root, node, ...flags].join('\n'))

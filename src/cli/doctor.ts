@@ -3,11 +3,13 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LoadedConfiguration } from '../app/configuration.ts';
+import { eventTopics } from '../app/configuration.ts';
 import { prepareDataDirectory } from '../app/data-directory.ts';
+import type { Configuration } from '../app/definition.ts';
 import { findRunning } from '../app/running.ts';
 import { configuredPartitions, differences, impliedTopics } from '../app/topics.ts';
 import { parseAddress } from '../config/address.ts';
-import { formatBytes } from '../config/units.ts';
+import { describeBytes } from '../config/units.ts';
 import { openLog } from '../log/open.ts';
 import type { CollectorStatus } from '../operations/status.ts';
 import type { FilesConfig } from '../sinks/files/config.ts';
@@ -19,8 +21,7 @@ import type { PostgresTableConfig } from '../sinks/table/postgres/config.ts';
 import { cautionsOfPostgres } from '../sinks/table/postgres/config.ts';
 import { tryPostgres } from '../sinks/table/postgres/prepare.ts';
 import { tableFile } from '../sinks/table/sqlite/file.ts';
-import type { MillraceError } from '../support/errors.ts';
-import { messageOf } from '../support/errors.ts';
+import { MillraceError, messageOf } from '../support/errors.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './command.ts';
 import { printable } from './output.ts';
@@ -31,6 +32,8 @@ interface Finding {
   readonly check: string;
   readonly state: 'good' | 'warning' | 'bad';
   readonly found: string;
+  /** Of the error that it is, or will come to. */
+  readonly code?: string;
   /** What to do, unless it is good. */
   readonly help?: string;
 }
@@ -44,7 +47,9 @@ const LITTLE_SPACE_BYTES = 2 ** 30;
 export const doctor: Command = {
   name: 'doctor',
   summary: 'Check configuration, disk, ports and stores, and say what to do',
-  details: 'Exit code 1 if something is bad, 2 if it is the configuration.',
+  details:
+    'Stores are asked whether they could be written to, also while the program runs; HDFS what is left of its quotas, too. ' +
+    'Exit code 1 if something is bad, 2 if it is the configuration.',
   async run({ output, load }) {
     const loaded = load();
     printFaults(loaded, output);
@@ -55,8 +60,8 @@ export const doctor: Command = {
       ...(await checkKafka(loaded)),
       ...(await checkProgram(loaded)),
     ];
-    for (const { check, state, found, help } of findings) {
-      if (output.json) output.value({ check, state, found, help });
+    for (const { check, state, found, code, help } of findings) {
+      if (output.json) output.value({ check, state, found, code, help });
       else {
         const colour = ({ good: 'green', warning: 'yellow', bad: 'red' } as const)[state];
         output.line(
@@ -91,7 +96,7 @@ function checkDisk({ configuration }: LoadedConfiguration): Finding[] {
     {
       check: 'disk',
       state: little ? 'warning' : 'good',
-      found: `${formatBytes(Math.floor(free / 2 ** 20) * 2 ** 20)} free`,
+      found: `${describeBytes(free)} free`,
       ...(little ? { help: 'Free some space: when the disk is full, the collector answers 503.' } : {}),
     },
   ];
@@ -153,6 +158,7 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
             ...(bad ? { help: `Mend the cause, then "millrace connectors restart ${name}".` } : {}),
           };
         }),
+        ...(await checkStores(loaded, new Set(connectors.map(({ name }) => name)))),
       ];
     } catch (error) {
       return [
@@ -171,7 +177,11 @@ async function checkProgram(loaded: LoadedConfiguration): Promise<Finding[]> {
   ]);
   const earlier = existsSync(path.join(data, 'log')) ? 'holds earlier data' : 'is empty';
   const found = configuration.log.kafka ? 'does not run here' : `does not run; the log ${earlier}`;
-  return [{ check: 'program', state: 'good', found }, ...ports, ...(await checkStores(loaded))];
+  return [
+    { check: 'program', state: 'good', found },
+    ...ports,
+    ...(await checkStores(loaded, new Set(Object.keys(configuration.connectors)))),
+  ];
 }
 
 function checkCollector({ ready }: CollectorStatus): Finding {
@@ -184,17 +194,18 @@ function checkCollector({ ready }: CollectorStatus): Finding {
   };
 }
 
-/** Whether each connector could write to its store. */
-function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]> {
+/** Whether each of these connectors could write to its store, as far as the configuration has them. */
+async function checkStores({ configuration }: LoadedConfiguration, names: ReadonlySet<string>): Promise<Finding[]> {
   const data = path.resolve(configuration.data);
-  const findings = Object.entries(configuration.connectors).map(
-    async ([name, { files, search, table }]): Promise<Finding> => {
+  const connectors = Object.entries(configuration.connectors).filter(([name]) => names.has(name));
+  const findings = connectors.map(
+    async ([name, { topics, files, search, table }]): Promise<Finding | readonly Finding[]> => {
       const check = `store of ${name}`;
       const signal = AbortSignal.timeout(STORE_ANSWER_MS);
       if (search) return checkAnswer(check, async () => `${await askStore(search, signal)} answers`);
       if (table?.postgres) return checkPostgres(check, table.postgres, signal);
       const at = files ? filesDirectory(files, data) : table && tableFile(table, data);
-      if (files && at === undefined) return checkFileStore(check, files, data);
+      if (files && at === undefined) return checkFileStore(check, files, data, countPartitions(configuration, topics));
       try {
         if (files) writable(String(at));
         else checkTable(String(at));
@@ -209,20 +220,35 @@ function checkStores({ configuration }: LoadedConfiguration): Promise<Finding[]>
       }
     },
   );
-  return Promise.all(findings);
+  return (await Promise.all(findings)).flat();
 }
 
-/** Whether a store that is elsewhere answers, takes us for who we are, and keeps its promises. */
-async function checkFileStore(check: string, config: FilesConfig, data: string): Promise<Finding> {
+/** Partitions of these topics of events, or of all. */
+function countPartitions(configuration: Configuration, topics: readonly string[] | undefined): number {
+  return eventTopics(configuration)
+    .filter(({ name }) => topics?.includes(name) ?? true)
+    .reduce((sum, { partitions }) => sum + partitions, 0);
+}
+
+/** Whether a store that is elsewhere answers, takes us for who we are, and keeps its promises; and what it tells of itself. */
+async function checkFileStore(
+  check: string,
+  config: FilesConfig,
+  data: string,
+  partitions: number,
+): Promise<readonly Finding[]> {
   const store = storeOf(config, data);
   try {
     await store.open(AbortSignal.timeout(STORE_ANSWER_MS));
     const [caution] = cautionsOfFiles(config);
-    if (caution !== undefined) return { check, state: 'warning', found: caution, help: 'Use https.' };
-    return { check, state: 'good', found: 'answers, and keeps what the files need' };
+    const opened: Finding =
+      caution === undefined
+        ? { check, state: 'good', found: 'answers, and keeps what the files need' }
+        : { check, state: 'warning', found: caution, help: 'Use https.' };
+    const told = (await store.examine?.(partitions, AbortSignal.timeout(STORE_ANSWER_MS))) ?? [];
+    return [opened, ...told.map((one) => toFinding(check, one))];
   } catch (error) {
-    const { message, help } = error as Partial<MillraceError>;
-    return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
+    return [unreachable(check, error)];
   } finally {
     await store.close();
   }
@@ -235,13 +261,26 @@ async function checkPostgres(check: string, config: PostgresTableConfig, signal:
   return { check, state: 'warning', found: caution, help: 'Set "tls".' };
 }
 
+/** What a store tells of itself. */
+function toFinding(check: string, told: string | MillraceError): Finding {
+  if (typeof told === 'string') return { check, state: 'good', found: told };
+  const { message, code, decision, help } = told;
+  return { check, state: decision === 'stop' ? 'bad' : 'warning', found: message, code, help };
+}
+
+/** What opening a store threw. */
+function unreachable(check: string, error: unknown): Finding {
+  // What comes from elsewhere has codes too, which are not ours.
+  const said = error instanceof MillraceError ? { code: error.code, help: error.help } : undefined;
+  return { check, state: 'bad', found: messageOf(error), help: 'Check that the store can be reached.', ...said };
+}
+
 /** Whether a store answers, as what it says of itself; what it throws says what to do. */
 async function checkAnswer(check: string, ask: () => Promise<string>): Promise<Finding> {
   try {
     return { check, state: 'good', found: await ask() };
   } catch (error) {
-    const { message, help } = error as Partial<MillraceError>;
-    return { check, state: 'bad', found: String(message), help: help ?? 'Check that the store can be reached.' };
+    return unreachable(check, error);
   }
 }
 

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { boolean, bytes, choice, duration, integer, list, mapOf, oneOf, optional, section, text } from './fields.ts';
 import { readConfiguration } from './read.ts';
-import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
+import { describeBytes, formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 const store = choice(
   {
@@ -140,6 +140,17 @@ test('units read back as they were written', () => {
       assert.equal(parseDuration(formatDuration(n)), n);
     }),
   );
+});
+
+test('a size for a person is about as large, and never larger', () => {
+  const cases = [
+    [0, '0B'],
+    [1_023, '1023B'],
+    [1_300_000, '1.2MiB'],
+    [2 ** 30 - 1, '1023.9MiB'],
+    [5 * 2 ** 40, '5TiB'],
+  ] as const;
+  for (const [bytes, text] of cases) assert.equal(describeBytes(bytes), text);
 });
 
 test('one field decides the defaults of others, and what is written wins', () => {

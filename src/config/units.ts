@@ -34,6 +34,12 @@ export function formatBytes(bytes: number): string {
   return format(bytes, ['TiB', 'GiB', 'MiB', 'KiB', 'B'], BYTE_UNITS);
 }
 
+/** About so many bytes, never more than there are, for a person to read: 1300000 → `1.2MiB`. */
+export function describeBytes(bytes: number): string {
+  const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= BYTE_UNITS[name]!) ?? 'B';
+  return `${Math.floor((bytes / BYTE_UNITS[unit]!) * 10) / 10}${unit}`;
+}
+
 /** The shortest way to write milliseconds: 600000 → `10m`. */
 export function formatDuration(ms: number): string {
   return ms === 0 ? '0' : format(ms, ['d', 'h', 'm', 's', 'ms'], TIME_UNITS);

@@ -34,7 +34,8 @@ function stripsTypes(directory: string, flags: readonly string[]): string {
 /** Fills the cache for one command. */
 function fill(directory: string, command: keyof typeof SERVER_FLAGS = 'load'): void {
   const flags = JSON.stringify(SERVER_FLAGS[command]);
-  run(directory, `require('./bin/compile-cache.cjs').fillCompileCache(process.execPath, ${flags})`);
+  const words = `${JSON.stringify(directory)}, process.execPath, ${flags}`;
+  run(directory, `require('./bin/compile-cache.cjs').fillCompileCache(${words})`);
 }
 
 for (const [command, flags] of Object.entries(SERVER_FLAGS)) {
@@ -67,5 +68,7 @@ test('where there can be no cache, nothing is held up', (t) => {
   const file = path.join(temporaryDirectory(t), 'no-folder');
   writeFileSync(file, '');
   assert.equal(run(file, `console.log(require('./bin/compile-cache.cjs').compileCache())`), 'undefined');
-  fill(file);
+  const env = { ...process.env, NODE_COMPILE_CACHE: file };
+  const said = execFileSync(process.execPath, ['bin/millrace', 'up', '--help'], { cwd: ROOT, env, encoding: 'utf8' });
+  assert.match(said, /^Usage: millrace up/);
 });

@@ -53,6 +53,8 @@ export class MemoryNameNode {
         yield await ask({ name: 'read', path: file }, () => nameNode.#read(file));
       },
       close: () => {},
+      contentSummary: notInThisTest,
+      serverDefaults: notInThisTest,
     };
   }
 
@@ -178,4 +180,8 @@ class MemoryWriting {
       throw error;
     }
   }
+}
+
+async function notInThisTest(): Promise<never> {
+  throw new Error('not in this test');
 }

@@ -105,6 +105,10 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'Raise the quota of the folder ("hdfs dfs -count -q"), or make room, then start the connector again.',
   },
+  FILES_HDFS_QUOTA_LOW: {
+    decision: 'retry',
+    help: 'Loading stops when the quota is used up: raise it ("hdfs dfsadmin -setQuota", "-setSpaceQuota"), make room, or merge small files ("millrace compact"); of space a smaller "blockSize" takes less while files are written.',
+  },
   FILES_HDFS_USER: {
     decision: 'stop',
     help: 'Set "user" to one that may write below the path, or give a token or password if HDFS asks who we are.',

@@ -1,3 +1,5 @@
+import type { MillraceError } from '../../../support/errors.ts';
+
 /**
  * The contract of a store of files: what the exactly-once protocol (chain.ts) needs of a disk, of
  * HDFS or of S3. Every implementation runs the same suite, test/contract/file-store.ts.
@@ -73,6 +75,13 @@ export interface FileStore {
    * more). Absent where a file that is begun always has a temporary path.
    */
   endStrays?(isStray: (final: string) => boolean, signal: AbortSignal): Promise<void>;
+
+  /**
+   * What an operator should know of an open store besides that it opens, when so many partitions
+   * are loaded into it: a sentence each, and for what is not well an error, which stops loading if
+   * its decision is `stop`, and may come to it else. Absent where there is nothing to tell.
+   */
+  examine?(partitions: number, signal: AbortSignal): Promise<readonly (string | MillraceError)[]>;
 
   /** Ends the connections that are kept. The last call, also after an `open` that failed. Never throws. */
   close(): Promise<void>;

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { crc32 } from 'node:zlib';
+import type { MillraceError } from '../../../../support/errors.ts';
 import { messageOf } from '../../../../support/errors.ts';
 import { settleAll } from '../../../../support/settle-all.ts';
 import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
 import type { HdfsStoreConfig } from './config.ts';
+import type { QuotaRequests } from './quotas.ts';
+import { examineQuotas } from './quotas.ts';
 import type { FileStatus, Writing } from './webhdfs.ts';
 import { WebHdfs } from './webhdfs.ts';
 
@@ -32,6 +35,8 @@ export interface HdfsRequests
     'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'remove' | 'read' | 'close'
   > {
   create(path: string, signal: AbortSignal): Promise<HdfsWriting>;
+  readonly contentSummary: QuotaRequests['contentSummary'];
+  readonly serverDefaults: QuotaRequests['serverDefaults'];
 }
 
 async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
@@ -135,6 +140,10 @@ export class HdfsFileStore implements FileStore {
 
   async remove(file: string, signal: AbortSignal): Promise<void> {
     await this.#opened.remove(this.#resolve(file), signal);
+  }
+
+  examine(partitions: number, signal: AbortSignal): Promise<readonly (string | MillraceError)[]> {
+    return examineQuotas(this.#opened, this.#config, partitions, signal);
   }
 
   async close(): Promise<void> {

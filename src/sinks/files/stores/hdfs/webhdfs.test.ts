@@ -215,6 +215,35 @@ test('a server that says nothing, or never ends its answer, has a deadline', asy
   });
 });
 
+test('a summary tells what is stored and what is allowed, and of nothing nothing', async (t) => {
+  const asked: (string | undefined)[] = [];
+  const summary = { fileCount: 3, directoryCount: 2, length: 5, spaceConsumed: 15, quota: 20, spaceQuota: -1 };
+  const namenode = await serve(t, (request, response) => {
+    asked.push(request.url);
+    if (request.url?.includes('/none')) refuse(response, 'FileNotFoundException', 'File does not exist: /none', 404);
+    else answer(response, 200, { ContentSummary: { ...summary, ecPolicy: '', snapshotFileCount: 0, typeQuota: {} } });
+  });
+  const client = clientOf(t, [await serve(t, standby), namenode]);
+  assert.deepEqual(await client.contentSummary('/d', t.signal), summary);
+  assert.equal(await client.contentSummary('/none', t.signal), undefined);
+  assert.deepEqual(
+    asked,
+    ['/d', '/none'].map((path) => `/webhdfs/v1${path}?op=GETCONTENTSUMMARY`),
+  );
+  const closed = await serve(t, (_, response) => refuse(response, 'AccessControlException', 'Permission denied'));
+  await assert.rejects(clientOf(t, [closed]).contentSummary('/d', t.signal), { code: 'FILES_NOT_PERMITTED' });
+});
+
+test('the defaults of the file system are asked for, which an old one does not know', async (t) => {
+  const told = { FsServerDefaults: { blockSize: 1 << 20, replication: 2, trashInterval: 0 } };
+  const client = clientOf(t, [await serve(t, (_, response) => answer(response, 200, told))]);
+  assert.deepEqual(await client.serverDefaults(t.signal), { blockSize: 1 << 20, replication: 2 });
+  const old = await serve(t, (_, response) =>
+    refuse(response, 'IllegalArgumentException', 'Invalid value for webhdfs parameter "op"', 400),
+  );
+  await assert.rejects(clientOf(t, [old]).serverDefaults(t.signal), { code: 'FILES_HDFS_REFUSED' });
+});
+
 test('an upload that is not taken, or not answered, has a deadline', async (t) => {
   const deaf = await serve(t, (request) => request.pause());
   const client = clientOf(

@@ -42,6 +42,27 @@ export interface FileStatus {
   readonly fileId: string;
 }
 
+/** What is at a path and below, and the quotas of the folder itself: those above it are asked of the folders above. */
+export interface ContentSummary {
+  readonly fileCount: number;
+  /** Folders, this one among them. */
+  readonly directoryCount: number;
+  /** Bytes of all files, each once. */
+  readonly length: number;
+  /** Bytes with all copies; a block that is being written counts whole. */
+  readonly spaceConsumed: number;
+  /** Most names, of files and folders, this one among them; -1 if there is no quota. */
+  readonly quota: number;
+  /** Most bytes with all copies; -1 if there is no quota. */
+  readonly spaceQuota: number;
+}
+
+/** What files get that are made without saying otherwise. */
+export interface ServerDefaults {
+  readonly blockSize: number;
+  readonly replication: number;
+}
+
 /** What an operation may do when its answer is lost: be asked again, or not. */
 type Repeat = 'harmless' | 'unknown';
 
@@ -134,6 +155,28 @@ export class WebHdfs {
   async remove(path: string, signal: AbortSignal): Promise<boolean> {
     const parameters = { recursive: 'true' };
     return this.#askBoolean({ method: 'DELETE', op: 'DELETE', path, parameters, repeat: 'unknown' }, signal);
+  }
+
+  /** What is stored at a path, which HDFS counts file by file, and its quotas; undefined if there is nothing. */
+  async contentSummary(path: string, signal: AbortSignal): Promise<ContentSummary | undefined> {
+    try {
+      const { ContentSummary: summary } = await this.#askJson<{ ContentSummary: ContentSummary }>(
+        { method: 'GET', op: 'GETCONTENTSUMMARY', path, repeat: 'harmless' },
+        signal,
+      );
+      const { fileCount, directoryCount, length, spaceConsumed, quota, spaceQuota } = summary;
+      return { fileCount, directoryCount, length, spaceConsumed, quota, spaceQuota };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The defaults of the file system; FILES_HDFS_REFUSED by one too old to tell. */
+  async serverDefaults(signal: AbortSignal): Promise<ServerDefaults> {
+    const operation = { method: 'GET', op: 'GETSERVERDEFAULTS', path: '/', repeat: 'harmless' } as const;
+    const { FsServerDefaults: defaults } = await this.#askJson<{ FsServerDefaults: ServerDefaults }>(operation, signal);
+    return { blockSize: defaults.blockSize, replication: defaults.replication };
   }
 
   /** `/user/NAME`: who HDFS takes us for. */
