@@ -29,7 +29,7 @@ export type HdfsWriting = Pick<Writing, keyof Writing>;
 export interface HdfsRequests
   extends Pick<
     WebHdfs,
-    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'remove' | 'read' | 'close'
+    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'concat' | 'remove' | 'read' | 'close'
   > {
   create(path: string, signal: AbortSignal): Promise<HdfsWriting>;
 }
