@@ -8,6 +8,7 @@ import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
 import type { HdfsStoreConfig } from './config.ts';
+import { HdfsJoining } from './joining.ts';
 import type { FileStatus, Writing } from './webhdfs.ts';
 import { WebHdfs } from './webhdfs.ts';
 
@@ -56,6 +57,10 @@ async function readAuthorities(file: string): Promise<string> {
  * Reads must be consistent: the NameNodes must not be observers.
  */
 export class HdfsFileStore implements FileStore {
+  readonly joining = new HdfsJoining(
+    () => this.#opened,
+    (file) => this.#resolve(file),
+  );
   readonly #config: HdfsStoreConfig;
   readonly #connect: () => Promise<HdfsRequests>;
   #client: HdfsRequests | undefined;
