@@ -22,11 +22,16 @@ export const compact: Command = {
       value: 'DURATION',
       description: 'Leave folders alone whose hour ended less than this ago, such as 30m, 2h or 1d (default 2h)',
     },
+    copy: {
+      type: 'boolean',
+      description: 'Copy files on HDFS as well, where they are joined otherwise: into large blocks',
+    },
     'dry-run': { type: 'boolean', description: 'Say what there is to merge, and change nothing' },
   },
   details:
     'For JSON lines that are loaded exactly once, compressed or not. Loading may go on meanwhile. ' +
-    'A merge that was cut off is finished by the next one. Exit code 1 if a file is damaged: it stays as it is.',
+    'A merge that was cut off is finished by the next one. On HDFS files are joined where they lie, elsewhere copied. ' +
+    'Exit code 1 if a file is damaged, or HDFS refuses to join it: it stays as it is.',
   async run(call) {
     const { values, output, signal } = call;
     const beforeMs = durationOf(values['before']);
@@ -36,25 +41,32 @@ export const compact: Command = {
     await using stack = new AsyncDisposableStack();
     const store = stack.adopt(await openFileStore(files, dataDirectory, signal), (store) => store.close());
     const dryRun = values['dry-run'] === true;
+    const warnings: string[] = [];
     const found = await compactFiles({
       store,
       config: files,
       beforeMs,
+      copy: values['copy'] === true,
       dryRun,
       clock: systemClock,
-      logger: silentLogger,
+      logger: {
+        ...silentLogger,
+        warn: (fields, message) => void warnings.push(`${message}: ${(fields as { reason?: string }).reason}`),
+      },
       newId: () => crypto.randomUUID(),
       onProgress: progressBar(output, 'folders'),
       signal,
     });
     if (output.json) output.value({ dryRun, ...found });
     else {
-      const { folders, sources, merged, bytes, damaged } = found;
+      const { folders, sources, merged, bytes, damaged, refused } = found;
       if (dryRun) output.line(`To merge: ${sources} files in ${folders} folders.`);
       else output.line(`Merged: ${sources} files in ${folders} folders into ${merged}, ${formatBytes(bytes)}.`);
       for (const file of damaged) output.note(`Damaged, and left as it is: ${printable(file)}`);
+      for (const file of refused) output.note(`Not joined, and left as it is: ${printable(file)}`);
+      for (const warning of warnings) output.note(printable(warning));
     }
-    return found.damaged.length === 0 ? EXIT.good : EXIT.failed;
+    return found.damaged.length + found.refused.length === 0 ? EXIT.good : EXIT.failed;
   },
 };
 

@@ -45,9 +45,10 @@ test('what a program loaded is verified, merged, and verified again', { timeout:
   assert.equal(JSON.parse(busy.stdout).error.code, 'LOG_BUSY');
   const small = files().length;
   // Beside the program that loads.
-  const merged = millrace('compact', 'files', '--json');
+  const merged = millrace('compact', 'files', '--copy', '--json');
   assert.equal(merged.status, 0, merged.stdout);
   assert.ok(JSON.parse(merged.stdout).sources > 0);
+  assert.deepEqual(JSON.parse(merged.stdout).refused, []);
   assert.ok(files().length < small);
   assert.equal(await program.stop(), 0);
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, globSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, globSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import type { CompactOptions } from '../../src/sinks/files/compaction/compact.ts';
@@ -22,10 +22,17 @@ function optionsOf({ store, config }: Loaded, signal: AbortSignal): CompactOptio
 }
 
 const COMPRESSIONS: readonly FilesChanges[] = [{}, { compression: 'gzip' }, { compression: 'zstd' }];
+const CASES = COMPRESSIONS.flatMap((given) => [
+  { given, joins: false },
+  { given, joins: true },
+]);
 
-for (const given of COMPRESSIONS) {
-  test(`merges what is settled, and verify finds nothing wrong: ${JSON.stringify(given)}`, async (t) => {
+for (const { given, joins } of CASES) {
+  const how = joins ? 'joined' : 'copied';
+
+  test(`merges what is settled, and verify finds nothing wrong: ${JSON.stringify(given)}, ${how}`, async (t) => {
     const loaded = await Loaded.make(t, given);
+    if (joins) loaded.letJoin();
     const options = optionsOf(loaded, t.signal);
     const before = loaded.files;
 
@@ -35,11 +42,12 @@ for (const given of COMPRESSIONS) {
       merged: 1,
       bytes: 0,
       damaged: [],
+      refused: [],
     });
     assert.deepEqual(loaded.files, before);
 
     const { bytes, ...found } = await compactFiles(options);
-    assert.deepEqual(found, { folders: 1, sources: 2, merged: 1, damaged: [] });
+    assert.deepEqual(found, { folders: 1, sources: 2, merged: 1, damaged: [], refused: [] });
     // The file of the newest manifest stays for whoever has to finish it.
     assert.equal(loaded.files.length, 2);
     assert.ok(loaded.files.includes(before.at(-1)!));
@@ -88,12 +96,119 @@ test('verify beside a compaction says so, and never that a record is lost', asyn
   assert.ok(told > 0);
 });
 
-test('verify finds what is lost with a merged file', async (t) => {
+test('verify beside a join says so or finds nothing wrong, at whichever reads it begins and ends', async (t) => {
+  const told = new Set<string>();
+  for (let renamed = 0, isOver = false; !isOver; renamed++) {
+    for (let joined = 0; ; joined++) {
+      const loaded = await Loaded.make(t);
+      const joining = loaded.letJoin();
+      const options = optionsOf(loaded, t.signal);
+      let last = { hasHappened: () => false };
+      const first = loaded.meanwhile('read', renamed, async () => {
+        joining.refuses = true;
+        assert.equal((await compactFiles(options)).refused.length, 1);
+        joining.refuses = false;
+        last = loaded.meanwhile('read', joined, async () => {
+          await compactFiles(options);
+        });
+      });
+      let outcome = 'sound';
+      try {
+        assert.deepEqual(await loaded.findings(), GOOD);
+      } catch (error) {
+        outcome = (error as { code?: string }).code ?? String(error);
+      }
+      told.add(outcome);
+      isOver = !first.hasHappened();
+      if (isOver || !last.hasHappened()) break;
+    }
+  }
+  assert.deepEqual([...told].sort(), ['FILES_MERGED_MEANWHILE', 'sound']);
+});
+
+test('verify beside a join doubles nothing when it reads again what differs', async (t) => {
+  for (let reads = 0; ; reads++) {
+    const loaded = await Loaded.make(t);
+    const joining = loaded.letJoin();
+    joining.refuses = true;
+    await compactFiles(optionsOf(loaded, t.signal));
+    joining.refuses = false;
+    const [one = ''] = loaded.files;
+    writeFileSync(one, readFileSync(one, 'utf8').split('\n').slice(1).join('\n'));
+    const { hasHappened } = loaded.meanwhile('read', reads, async () => {
+      await compactFiles(optionsOf(loaded, t.signal));
+    });
+    try {
+      const { lost, doubled } = await loaded.findings();
+      assert.deepEqual({ lost, doubled }, { lost: 1, doubled: 0 });
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'FILES_MERGED_MEANWHILE');
+    }
+    if (!hasHappened()) break;
+  }
+});
+
+test('what a store refuses to join is named, stands as sound as before, and is joined later', async (t) => {
   const loaded = await Loaded.make(t);
-  await compactFiles(optionsOf(loaded, t.signal));
-  rmSync(loaded.files.find((file) => /\+\d+-\d+\+\d+\.json$/.test(file))!);
-  const found = await loaded.findings();
-  assert.equal(found.lost, 2 * A_COMMIT);
+  await loaded.load(3 * A_COMMIT);
+  const joining = loaded.letJoin();
+  joining.refuses = true;
+  const options = (bytes: number) => {
+    return { ...optionsOf(loaded, t.signal), config: { ...loaded.config, roll: { bytes, window: HOUR_MS } } };
+  };
+  const before = loaded.files;
+  const small = options(5_000);
+  const { refused, sources, merged } = await compactFiles(small);
+  assert.deepEqual({ sources, merged }, { sources: 0, merged: 0 });
+  const sound = { ...GOOD, to: 2 * RECORDS, records: 2 * RECORDS, stored: 2 * RECORDS };
+  assert.deepEqual(await loaded.findings(), sound);
+  // Only what was begun with stays: the others may be copied, or joined when nothing is in the way.
+  assert.equal(loaded.files.length, before.length);
+  assert.deepEqual(
+    refused.map((file) => path.join(loaded.root, file)),
+    before.slice(1, 1 + refused.length),
+  );
+
+  assert.deepEqual((await compactFiles(small)).refused, refused);
+  const copied = await compactFiles({ ...small, copy: true });
+  assert.deepEqual(copied.refused, []);
+  assert.ok(copied.sources > 0);
+  assert.ok(refused.every((file) => loaded.files.includes(path.join(loaded.root, file))));
+  assert.deepEqual(await loaded.findings(), sound);
+
+  joining.refuses = false;
+  const dry = await compactFiles({ ...small, dryRun: true });
+  const found = await compactFiles(small);
+  assert.deepEqual([dry.sources, found.sources, found.refused], [refused.length, refused.length, []]);
+  assert.ok(refused.every((file) => !loaded.files.includes(path.join(loaded.root, file))));
+  assert.deepEqual(await loaded.findings(), sound);
+});
+
+for (const joins of [false, true]) {
+  test(`verify finds what is lost with a merged file, ${joins ? 'joined' : 'copied'}`, async (t) => {
+    const loaded = await Loaded.make(t);
+    if (joins) loaded.letJoin();
+    await compactFiles(optionsOf(loaded, t.signal));
+    const merged = loaded.files.filter((file) => /\+\d+[-_]\d+\+\d+\.json$/.test(file));
+    assert.deepEqual(
+      merged.map((file) => file.includes('_', file.lastIndexOf('/'))),
+      [joins],
+    );
+    rmSync(merged[0]!);
+    const found = await loaded.findings();
+    assert.equal(found.lost, 2 * A_COMMIT);
+  });
+}
+
+test('an empty file is in the way of a join, and is left where it is', async (t) => {
+  const loaded = await Loaded.make(t);
+  loaded.letJoin();
+  await loaded.load(2 * A_COMMIT);
+  const [, empty = ''] = loaded.files;
+  truncateSync(empty, 0);
+  const { sources, damaged, refused } = await compactFiles(optionsOf(loaded, t.signal));
+  assert.deepEqual({ sources, damaged, refused }, { sources: 2, damaged: [], refused: [] });
+  assert.ok(loaded.files.includes(empty));
 });
 
 test('leaves the folders of hours alone that may not be over', async (t) => {

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
+import { compactFiles } from '../../src/sinks/files/compaction/compact.ts';
 import { createFilesSink } from '../../src/sinks/files/sink.ts';
+import { HdfsFileStore } from '../../src/sinks/files/stores/hdfs/store.ts';
+import { silentLogger } from '../../src/support/logger.ts';
 import type { Hdfs } from '../engines/hdfs.ts';
 import { hdfsStoreConfigFor } from '../engines/hdfs-config.ts';
 import { hdfsOrSkip, hdfsTest } from '../engines/hdfs-test.ts';
@@ -49,18 +52,35 @@ async function load(t: TestContext, hdfs: Hdfs, changes: FilesChanges): Promise<
   return store.path;
 }
 
+/** Joins files of hours that are over; resolves to how many. */
+async function join(t: TestContext, hdfs: Hdfs, root: string, changes: FilesChanges): Promise<number> {
+  const store = new HdfsFileStore(hdfsStoreConfigFor(hdfs, { path: root }));
+  await store.open(t.signal);
+  t.after(() => store.close());
+  const { sources } = await compactFiles({
+    ...{ store, config: filesConfigWith(changes), beforeMs: HOUR_MS, logger: silentLogger, signal: t.signal },
+    ...{ clock: new TestClock(START + 5 * HOUR_MS), newId: () => crypto.randomUUID() },
+  });
+  return sources;
+}
+
 for (const [compression, extension] of [
   ['none', 'json'],
   ['gzip', 'json.gz'],
 ] as const) {
-  hdfsTest(`Hadoop's own shell reads the lines of an hour, ${compression}`, async (hdfs, t) => {
+  hdfsTest(`Hadoop's own shell reads the lines of an hour, also of joined files, ${compression}`, async (hdfs, t) => {
     const root = await load(t, hdfs, { compression });
-    const text = await hdfs.shell('-text', `${root}/type=select-color/date=2026-11-22/hour=13/*.${extension}`);
-    const ids = text
-      .trimEnd()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { id: string }).id);
-    assert.deepEqual(ids.sort(), ofSecondHour);
+    const ids = async () => {
+      const text = await hdfs.shell('-text', `${root}/type=select-color/date=2026-11-22/hour=13/*.${extension}`);
+      return text
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id);
+    };
+    assert.deepEqual((await ids()).sort(), ofSecondHour);
+    assert.ok((await join(t, hdfs, root, { compression })) > 2);
+    // The joined file is the first, and its records are in order.
+    assert.deepEqual(await ids(), ofSecondHour);
   });
 }
 

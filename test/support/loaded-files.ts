@@ -13,6 +13,7 @@ import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import type { FilesChanges } from './files.ts';
 import { filesConfigWith } from './files.ts';
+import { LocalJoining } from './local-joining.ts';
 import { recordAt } from './records.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { openTestLog } from './test-log.ts';
@@ -26,6 +27,7 @@ type Meanwhile = 'list' | 'read';
 
 /** A store in which something happens before one of its calls. */
 class BusyStore extends LocalFileStore {
+  joining?: LocalJoining;
   #name: Meanwhile = 'list';
   #calls = Number.POSITIVE_INFINITY;
   #meanwhile = async () => {};
@@ -85,6 +87,13 @@ export class Loaded {
   meanwhile(name: Meanwhile, calls: number, act: () => Promise<void>): { readonly hasHappened: () => boolean } {
     this.store.before(name, calls, act);
     return { hasHappened: () => this.store.isOver };
+  }
+
+  /** Gives the store what HDFS can do: to join files where they lie. */
+  letJoin(): LocalJoining {
+    const joining = new LocalJoining(this.root);
+    this.store.joining = joining;
+    return joining;
   }
 
   /** Moves a finished file back to where it was before: as if its writer had been killed before it finished it. */

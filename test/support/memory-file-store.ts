@@ -1,14 +1,19 @@
+import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { filesErrors } from '../../src/sinks/files/errors.ts';
 import type {
   Entry,
   FilePaths,
   FileStore,
+  Joining,
   PreparedFile,
   SealedFile,
   StagedFile,
 } from '../../src/sinks/files/stores/file-store.ts';
 import type { Intercept } from './gate.ts';
+
+/** As if no more fitted into one request. */
+const MOST_JOINED = 2;
 
 interface MemoryFile {
   readonly id: string;
@@ -19,6 +24,8 @@ interface MemoryFile {
 /** What is stored; shared by the stores of all writers. */
 export class MemoryDisk {
   readonly files = new Map<string, MemoryFile>();
+  /** As when files are in a snapshot. */
+  refusesToJoin = false;
   #lastId = 0;
 
   create(path: string): MemoryFile {
@@ -37,6 +44,16 @@ export class MemoryDisk {
     return 'done';
   }
 
+  /** Joins all or none, as HDFS does with CONCAT. */
+  concat(target: string, sources: readonly string[]): 'done' | 'gone' {
+    if (this.refusesToJoin) throw filesErrors.FILES_JOIN_REFUSED(target);
+    const [file, ...others] = [target, ...sources].map((path) => this.files.get(path));
+    if (!file || others.includes(undefined)) return 'gone';
+    file.content = Buffer.concat([file, ...others].map((other) => other!.content));
+    for (const source of sources) this.files.delete(source);
+    return 'done';
+  }
+
   under(directory: string): string[] {
     const prefix = directory === '' ? '' : `${directory}/`;
     return [...this.files.keys()].filter((path) => path.startsWith(prefix));
@@ -45,12 +62,14 @@ export class MemoryDisk {
 
 /** A store with the semantics of HDFS, in memory, every call of which the test can meddle with. */
 export class MemoryFileStore implements FileStore {
+  readonly joining?: Joining;
   readonly #disk: MemoryDisk;
   readonly #intercept: Intercept;
 
-  constructor(disk: MemoryDisk, intercept: Intercept = async (_call, act) => act()) {
+  constructor(disk: MemoryDisk, intercept: Intercept = async (_call, act) => act(), { joins = false } = {}) {
     this.#disk = disk;
     this.#intercept = intercept;
+    if (joins) this.joining = new MemoryJoining(this, disk, intercept);
   }
 
   async open(): Promise<void> {}
@@ -130,6 +149,37 @@ export class MemoryFileStore implements FileStore {
     const standing = this.#disk.files.get(file.final);
     if (standing && standing.id !== file.storeId) throw filesErrors.FILES_PATH_OCCUPIED(file.final);
     return standing !== undefined;
+  }
+}
+
+class MemoryJoining implements Joining {
+  readonly #store: FileStore;
+  readonly #disk: MemoryDisk;
+  readonly #intercept: Intercept;
+
+  constructor(store: FileStore, disk: MemoryDisk, intercept: Intercept) {
+    this.#store = store;
+    this.#disk = disk;
+    this.#intercept = intercept;
+  }
+
+  headOf(files: readonly string[]): Promise<string | undefined> {
+    return this.#intercept({ name: 'headOf', path: files[0] ?? '' }, () => {
+      const all = files.map((path) => this.#disk.files.get(path));
+      if (all.includes(undefined)) throw filesErrors.FILES_GONE(files.join());
+      return all.some((file) => file!.content.length === 0) ? undefined : all[0]!.id;
+    });
+  }
+
+  async join(target: string, sources: readonly string[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const folder = path.posix.dirname(target);
+      const standing = new Set((await this.#store.list(folder, signal)).map(({ name }) => `${folder}/${name}`));
+      if (!standing.has(target)) throw filesErrors.FILES_GONE(target);
+      const part = sources.filter((source) => standing.has(source)).slice(0, MOST_JOINED);
+      if (part.length === 0) return;
+      await this.#intercept({ name: 'concat', path: target }, () => this.#disk.concat(target, part));
+    }
   }
 }
 

@@ -3,6 +3,8 @@ import { filesErrors } from '../../src/sinks/files/errors.ts';
 import type { HdfsRequests } from '../../src/sinks/files/stores/hdfs/store.ts';
 import type { Intercept } from './gate.ts';
 
+const BLOCK_BYTES = 128 << 20;
+
 interface Inode {
   readonly id: string;
   /** What a reader would see. Of a file that nobody closed: nothing, although it looks like any other. */
@@ -44,6 +46,7 @@ export class MemoryNameNode {
         ),
       makeDirectory: (directory) => ask({ name: 'makeDirectory', path: directory }, () => this.#make(directory)),
       rename: (from, to) => ask({ name: 'rename', path: to }, () => this.#rename(from, to)),
+      concat: (target, sources) => ask({ name: 'concat', path: target }, () => this.#concat(target, sources)),
       remove: (file) => ask({ name: 'remove', path: file }, () => this.#remove(file)),
       create: async (file) => {
         const inode = await ask({ name: 'create', path: file }, () => this.#create(file));
@@ -63,7 +66,8 @@ export class MemoryNameNode {
     const directory = this.#directories.has(file);
     if (!inode && !directory) return undefined;
     const name = path.posix.basename(file);
-    return { name, directory, length: inode?.content.length ?? 0, fileId: inode?.id ?? '' };
+    const length = inode?.content.length ?? 0;
+    return { name, directory, length, fileId: inode?.id ?? '', blockSize: BLOCK_BYTES, encrypted: false };
   }
 
   #make(directory: string): void {
@@ -84,6 +88,15 @@ export class MemoryNameNode {
       this.#directories.delete(from);
       this.#directories.add(to);
     }
+    this.onChange();
+    return 'done';
+  }
+
+  #concat(target: string, sources: readonly string[]): 'done' | 'gone' {
+    const [inode, ...others] = [target, ...sources].map((file) => this.#files.get(file));
+    if (!inode || others.includes(undefined)) return 'gone';
+    inode.content = Buffer.concat([inode, ...others].map((other) => other!.content));
+    for (const source of sources) this.#files.delete(source);
     this.onChange();
     return 'done';
   }

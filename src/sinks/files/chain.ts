@@ -4,7 +4,7 @@ import type { Clock } from '../../support/clock.ts';
 import { decisionOf, messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import { settleAll } from '../../support/settle-all.ts';
-import { filesErrors, isGone } from './errors.ts';
+import { filesErrors, isGone, isJoinRefused } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { Manifest, ManifestFile, ManifestKind } from './manifest.ts';
 import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.ts';
@@ -47,6 +47,8 @@ export interface CommitPlan {
   readonly files: readonly ManifestFile[];
   /** Files that these replace. */
   readonly sources?: readonly string[];
+  /** See {@link Manifest.joined}. */
+  readonly joined?: boolean;
   /** Settles when all files are closed; the manifest is prepared meanwhile. */
   readonly closed?: Promise<void>;
 }
@@ -192,8 +194,8 @@ export class Chain {
 
   /**
    * Brings the files of a manifest to the paths that it names, then removes those that they
-   * replace. Anyone may do so at any time: no path is ever used twice. A file that is nowhere was
-   * finished and then taken by something that goes by newer manifests.
+   * replace, or joins them. Anyone may do so at any time: no path is ever used twice. A file that is
+   * nowhere was finished and then taken by something that goes by newer manifests.
    */
   async finish(manifest: Manifest, signal: AbortSignal): Promise<void> {
     if (manifest.files.length === 0) return;
@@ -203,13 +205,28 @@ export class Chain {
     });
     const [first] = missing;
     if (!first) {
-      for (const source of manifest.sources ?? []) await this.retry(signal, () => this.store.remove(source, signal));
+      await this.#endSources(manifest, signal);
       return;
     }
     if (((await this.numbers(signal)).at(-1) ?? -1) > manifest.number) return;
     throw filesErrors.FILES_DATA_MISSING(
       `${first.final} was committed, but it is gone, and ${first.temporary} as well`,
     );
+  }
+
+  /** Joins files to one that is merged so. Where the store refuses it nothing is wrong: each record stands in one file. */
+  async join(target: string, sources: readonly string[], signal: AbortSignal): Promise<void> {
+    try {
+      await this.retry(signal, async () => this.store.joining?.join(target, sources, signal));
+    } catch (error) {
+      if (!isJoinRefused(error)) throw error;
+      this.context.logger.warn({ code: 'FILES_JOIN_REFUSED', reason: messageOf(error) }, 'files were not joined');
+    }
+  }
+
+  async #endSources({ files, sources = [], joined }: Manifest, signal: AbortSignal): Promise<void> {
+    if (joined) await this.join(files[0]!.final, sources, signal);
+    else for (const source of sources) await this.retry(signal, () => this.store.remove(source, signal));
   }
 
   /** Deletes manifests that nothing can need any more; what fails is deleted later. */
@@ -313,7 +330,7 @@ export class Assignment implements Hold {
     return commit;
   }
 
-  #plan({ kind, resume, end, since = this.#planned.since, refused, files, sources, ...plan }: CommitPlan): Manifest {
+  #plan({ kind, resume, end, since = this.#planned.since, refused, files, ...plan }: CommitPlan): Manifest {
     const leaderEpoch = kind === 'gap' ? undefined : (plan.leaderEpoch ?? this.#planned.leaderEpoch);
     return {
       ...this.#chain.describe(),
@@ -328,7 +345,8 @@ export class Assignment implements Hold {
       ...(leaderEpoch !== undefined && { leaderEpoch }),
       counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
       files,
-      ...(sources && { sources }),
+      ...(plan.sources && { sources: plan.sources }),
+      ...(plan.joined && { joined: true }),
     };
   }
 

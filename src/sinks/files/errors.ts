@@ -57,6 +57,10 @@ export const filesErrors = defineErrors({
     decision: 'retry',
     help: 'Files were merged while they were compared. Run verify again once the compaction is over.',
   },
+  FILES_JOIN_REFUSED: {
+    decision: 'refuse',
+    help: 'HDFS does not join these files, as the message says: they are in a snapshot, for instance. They stay as they are, and hold each record once; "millrace compact" joins them when it is possible.',
+  },
   FILES_COMPACT_UNFIT: {
     decision: 'stop',
     help: 'Only JSON lines that were loaded exactly once can be merged: Parquet files would have to be written anew, and files without manifests do not say what they hold.',
@@ -166,6 +170,11 @@ export const filesErrors = defineErrors({
 /** Whether an error says that a file is not there (any more). */
 export function isGone(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'FILES_GONE';
+}
+
+/** Whether an error says that files stay apart, as sound as before. */
+export function isJoinRefused(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'FILES_JOIN_REFUSED';
 }
 
 /** Whether a file could not be read for a reason that lies not in the file: the store is to blame, or the reader stopped. */

@@ -42,6 +42,12 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
   /** Files that these replace: removed once these are finished. */
   readonly sources?: readonly string[];
+  /**
+   * Whether the sources are joined to the one file instead, where they lie. It is the first of them
+   * under a new name: `temporary` is where it stood, `storeId` is its own, and length, checksum and
+   * records are what it has once all are joined.
+   */
+  readonly joined?: boolean;
 }
 
 export interface ManifestCounts {

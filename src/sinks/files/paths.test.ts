@@ -5,6 +5,7 @@ import {
   compactionPlaces,
   dataFileChain,
   dataFileName,
+  joinedFileName,
   mergedFileName,
   parseDataFileName,
 } from './paths.ts';
@@ -31,7 +32,7 @@ test('the name of a data file tells its own chain whether it is of an older clai
 test('what the name of a data file tells is read back', () => {
   const parsed = parseDataFileName(dataFileName(CHAIN, DATA));
   assert.deepEqual(parsed, {
-    ...{ chain: dataFileChain(CHAIN), first: 12, from: 7, to: 7, merged: false },
+    ...{ chain: dataFileChain(CHAIN), first: 12, from: 7, to: 7, merged: false, joined: false },
     ...{ claim: 5, last: 2, extension: '.json.gz' },
   });
 });
@@ -44,4 +45,22 @@ test('a merged file belongs to the chain of its folder, and to none of a partiti
   assert.equal(isStray(`type=x/${name}`, 100), false);
   assert.equal(isStray(`${FOLDER}/${dataFileName(CHAIN, DATA)}`, 100), false);
   assert.equal(chainPlaces(CHAIN).isStray(`${FOLDER}/${name}`, 100), false);
+});
+
+test('the name of a joined file begins as that of its first, and is told from that of a copy', () => {
+  for (const window of [undefined, Date.UTC(2026, 10, 22)]) {
+    const name = dataFileName(CHAIN, { ...DATA, window });
+    const head = parseDataFileName(name)!;
+    const joined = joinedFileName(head, { to: 9, number: 4 });
+    const time = window === undefined ? {} : { window: '20261122T000000Z' };
+    assert.deepEqual(parseDataFileName(joined), {
+      ...{ chain: dataFileChain(CHAIN), ...time, first: 12, from: 7, to: 9, merged: true, joined: true },
+      ...{ last: 4, extension: '.json.gz' },
+    });
+    // In a listing by pages it stands where its first one did.
+    assert.ok(name < joined);
+    assert.equal(joined.split('+7')[0], name.split('+7')[0]);
+  }
+  const copied = parseDataFileName(mergedFileName(dataFileChain(CHAIN), MERGED));
+  assert.deepEqual([copied?.merged, copied?.joined], [true, false]);
 });

@@ -119,9 +119,27 @@ export interface MergedFileName {
   readonly extension: string;
 }
 
-/** The name of a file that replaces others of a partition in its folder, never used twice. */
+/** The name of a file that others of a partition in its folder are copied into, never used twice. */
 export function mergedFileName(chain: string, { first, from, to, number, extension }: MergedFileName): string {
   return `${chain}+${padded(first)}+${from}-${to}+${number}${extension}`;
+}
+
+export interface JoinedFileName {
+  /** Number of the last manifest all of whose files in the folder are joined. */
+  readonly to: number;
+  /** Number of the manifest, in the chain of the folder, that commits it. */
+  readonly number: number;
+}
+
+/**
+ * The name of a file that others of a partition in its folder are joined to, never used twice. It
+ * begins as that of its `head`, the first of them, which it is given: whoever lists the folder by
+ * pages meanwhile sees one or the other.
+ */
+export function joinedFileName(head: ParsedDataFileName, { to, number }: JoinedFileName): string {
+  const { chain, window, first, from, extension } = head;
+  const time = window === undefined ? [] : [window];
+  return `${[chain, ...time, padded(first), `${from}_${to}`, number].join('+')}${extension}`;
 }
 
 /** How the names of a chain's data files begin. */
@@ -132,16 +150,19 @@ export function dataFileChain(chain: ChainIdentity): string {
 
 /** What the name of a data file tells; undefined for another name. `chain` is as {@link dataFileChain} makes it. */
 export function parseDataFileName(name: string): ParsedDataFileName | undefined {
-  const [, chain, first, from, to, claim, last, extension = ''] =
-    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+\d{8}T\d{6}Z)?\+(\d{20})\+(\d+)(?:-(\d+))?\+(?:(\d+)-)?(\d+)(\..+)$/.exec(name) ??
-    [];
+  const [, chain, window, first, from, how, to, claim, last, extension = ''] =
+    /^([^+]+\+[^+]+\+[^+]+\+\d+)(?:\+(\d{8}T\d{6}Z))?\+(\d{20})\+(\d+)(?:([-_])(\d+))?\+(?:(\d+)-)?(\d+)(\..+)$/.exec(
+      name,
+    ) ?? [];
   if (chain === undefined) return undefined;
   return {
     chain,
+    ...(window !== undefined && { window }),
     first: Number(first),
     from: Number(from),
     to: Number(to ?? from),
     merged: to !== undefined,
+    joined: how === '_',
     ...(claim !== undefined && { claim: Number(claim) }),
     last: Number(last),
     extension,
@@ -150,12 +171,17 @@ export function parseDataFileName(name: string): ParsedDataFileName | undefined 
 
 export interface ParsedDataFileName {
   readonly chain: string;
+  /** When its window of event time begins, as the name has it; absent where the folder tells it, and of copies of several. */
+  readonly window?: string;
   /** Offset of the first record in it. */
   readonly first: number;
   /** The manifests that committed its records: one, unless it was merged. */
   readonly from: number;
   readonly to: number;
+  /** Whether it was made of others, in either way. */
   readonly merged: boolean;
+  /** Whether others are joined to it where they lie; if they are copied into it, it is not. */
+  readonly joined: boolean;
   /** Number of the claim of the writer; absent if it was merged. */
   readonly claim?: number;
   /** Which file of its writer it is; of a merged one, the number of the manifest that commits it. */

@@ -14,13 +14,15 @@ export function standingFile(file: string): StandingFile | undefined {
 }
 
 /**
- * Which files are replaced by a merged one, and only not removed yet. Names alone tell it: a merged
- * file holds all that the files of its partition, folder and kind held that were committed by the
- * manifests in its name, and it stands there whole or not at all.
+ * What merged files say of others by their names alone: each holds all that the files of its
+ * partition, folder and kind held that were committed by the manifests in its name. One that was
+ * copied stands there whole or not at all, and the others until they are removed. To one that is
+ * joined the others are added one after another, and each record stands in one file at any moment.
  */
-export class Replacements {
+export class Merges {
   readonly #merged = new Map<string, StandingFile[]>();
 
+  /** Of files, those of one folder at least. */
   constructor(files: Iterable<StandingFile>) {
     for (const file of files) {
       if (!file.merged) continue;
@@ -30,9 +32,25 @@ export class Replacements {
     }
   }
 
+  /** Whether a file that stands is one too many: it was copied, and is only not removed yet. */
   isReplaced(file: StandingFile): boolean {
-    return (this.#merged.get(keyOf(file)) ?? []).some(
-      ({ path, from, to }) => path !== file.path && from <= file.from && file.to <= to,
+    return this.#holdersOf(file).some(({ joined }) => !joined);
+  }
+
+  /** Whether a file that does not stand where it was committed is in a merged one by now. */
+  isHeld(file: StandingFile): boolean {
+    return this.#holdersOf(file).length > 0;
+  }
+
+  /** The joined file that a file belongs to that stands beside it: it can be put to that one, and to no other. */
+  joinedWith(file: StandingFile): StandingFile | undefined {
+    return this.#holdersOf(file).find(({ joined }) => joined);
+  }
+
+  #holdersOf(file: StandingFile): readonly StandingFile[] {
+    const { path, from, to } = file;
+    return (this.#merged.get(keyOf(file)) ?? []).filter(
+      (other) => other.path !== path && other.from <= from && to <= other.to,
     );
   }
 }

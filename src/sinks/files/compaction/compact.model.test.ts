@@ -9,8 +9,9 @@ import { filesErrors } from '../errors.ts';
 import { DEFAULT_PATH } from '../layout.ts';
 import { takeOwnership } from '../owner.ts';
 import type { StandingFile } from '../standing.ts';
-import { Replacements, standingFile } from '../standing.ts';
+import { Merges, standingFile } from '../standing.ts';
 import { compactFiles } from './compact.ts';
+import { leftOverOf } from './runs.ts';
 
 const { signal } = new AbortController();
 /** Waiting takes no time. */
@@ -82,21 +83,47 @@ class Interruption {
   };
 }
 
+/** Calls that change what stands. */
+const CHANGES = new Set(['finish', 'concat', 'remove']);
+
+/** How two compactions merge, the one that meets its fate and any other: by copying, or by joining where files lie. */
+const WAYS = [
+  { first: 'copy', others: 'copy' },
+  { first: 'join', others: 'join' },
+  { first: 'join', others: 'copy' },
+  { first: 'copy', others: 'join' },
+] as const;
+type Way = (typeof WAYS)[number]['first'];
+
 /** A folder of files, one a record, that one partition is loaded into. */
 class Model {
   readonly #disk = new MemoryDisk();
+  /** Whether nothing is copied, so that no record may ever stand twice. */
+  readonly #joinsOnly: boolean;
   #ids = 0;
   #records = 0;
+  /** Of the records, those whose loading is over. */
+  #kept = 0;
 
-  static async make(records = RECORDS): Promise<Model> {
-    const model = new Model();
+  private constructor(joinsOnly: boolean) {
+    this.#joinsOnly = joinsOnly;
+  }
+
+  static async make({ first, others }: (typeof WAYS)[number], records = RECORDS): Promise<Model> {
+    const model = new Model(first === 'join' && others === 'join');
     await model.load(records);
     return model;
   }
 
-  compact(intercept?: Intercept) {
+  /** Whether the store refuses to join files, as HDFS does with those in a snapshot. */
+  refuseToJoin(refuses: boolean): void {
+    this.#disk.refusesToJoin = refuses;
+  }
+
+  compact(way: Way, intercept?: Intercept) {
     return compactFiles({
-      store: new MemoryFileStore(this.#disk, intercept),
+      store: this.#storeOf(intercept),
+      copy: way === 'copy',
       config: {
         ...{ guarantee: 'exactly-once', format: 'json', path: DEFAULT_PATH, timezone: 'UTC' },
         roll: { bytes: 5, window: 3_600_000 },
@@ -108,7 +135,7 @@ class Model {
   /** Loads up to so many more records, as a loader that takes the partition. */
   async load(count: number, intercept?: Intercept): Promise<void> {
     this.#records += count;
-    const store = new MemoryFileStore(this.#disk, intercept);
+    const store = this.#storeOf(intercept);
     const connector = await takeOwnership(store, { connector: 'files', logId: 'log' }, this.#newId, signal);
     const identity = { connector, topic: 'topic', topicId: 'topic-id', partition: 0 };
     const chain = new Chain(store, identity, { clock, logger: silentLogger, newId: this.#newId, manifestsKept: 2 });
@@ -122,17 +149,14 @@ class Model {
       await staged.close(signal);
       const files = [{ ...sealed, records: 1, first: offset, last: offset }];
       await assignment.commit({ kind: 'data', resume: offset, end: offset, refused: 0, files }, signal);
+      this.#kept = Math.max(this.#kept, offset + 1);
     }
   }
 
   /** Each record that a finished commit holds stands in one file that is not replaced. */
   verify(least: number, most: number): void {
-    const replacements = new Replacements(this.#files);
-    const standing = this.#files.filter((file) => !replacements.isReplaced(file));
-    const stored = standing
-      .flatMap(({ path }) => String(this.#disk.files.get(path)?.content).trimEnd().split('\n'))
-      .map(Number)
-      .sort((a, b) => a - b);
+    const merges = new Merges(this.#files);
+    const stored = this.#recordsOf(this.#files.filter((file) => !merges.isReplaced(file)));
     assert.ok(stored.length >= least && stored.length <= most, `${stored.length} of ${least} to ${most}`);
     assert.deepEqual(
       stored,
@@ -140,15 +164,50 @@ class Model {
     );
   }
 
-  /** Nothing is left to merge, nor of any merge. */
+  /** Nothing is left of any merge. */
   verifyMerged(): void {
-    const replacements = new Replacements(this.#files);
+    const merges = new Merges(this.#files);
     assert.deepEqual(
-      this.#files.filter((file) => replacements.isReplaced(file)),
+      this.#files.filter((file) => merges.isHeld(file)),
       [],
     );
     assert.deepEqual(this.#disk.under('_millrace/tmp'), []);
     assert.ok(this.#files.some(({ merged }) => merged));
+  }
+
+  /** What was joined in part, and the rest beside it. */
+  get leftOver() {
+    return leftOverOf(this.#files);
+  }
+
+  /** A store that looks after each change whether all is well. */
+  #storeOf(intercept: Intercept = async (_call, act) => act()): MemoryFileStore {
+    const watched: Intercept = (call, act) =>
+      intercept(call, () => {
+        try {
+          return act();
+        } finally {
+          if (this.#joinsOnly && CHANGES.has(call.name)) this.#verifyMoment();
+        }
+      });
+    return new MemoryFileStore(this.#disk, watched, { joins: true });
+  }
+
+  /** Whoever reads all that stands finds each record once, whatever it is called. */
+  #verifyMoment(): void {
+    const stored = this.#recordsOf(this.#files);
+    assert.ok(stored.length >= this.#kept, `${stored.length} of ${this.#kept}`);
+    assert.deepEqual(
+      stored,
+      stored.map((_, offset) => offset),
+    );
+  }
+
+  #recordsOf(files: readonly StandingFile[]): number[] {
+    return files
+      .flatMap(({ path }) => String(this.#disk.files.get(path)?.content).trimEnd().split('\n'))
+      .map(Number)
+      .sort((a, b) => a - b);
   }
 
   get #files(): StandingFile[] {
@@ -166,75 +225,113 @@ function quietly(act: () => unknown): void {
   }
 }
 
-test('every place to stop a compaction, while another one and a loader go on', async () => {
+for (const way of WAYS) {
+  const ways = `${way.first}, others ${way.others}`;
+
+  test(`every place to stop a compaction, while another one and a loader go on: ${ways}`, async () => {
+    for (const fate of FATES) {
+      for (let at = 0; ; at++) {
+        const model = await Model.make(way);
+        const interruption = new Interruption(at, fate);
+        const first = model.compact(way.first, interruption.intercept);
+        await interruption.until(first);
+        if (!interruption.wasReached) {
+          assert.ok(at > 40);
+          break;
+        }
+        model.verify(RECORDS, RECORDS);
+        await model.load(3);
+        model.verify(RECORDS + 3, RECORDS + 3);
+        await model.compact(way.others);
+        model.verify(RECORDS + 3, RECORDS + 3);
+        await interruption.resume(first);
+        model.verify(RECORDS + 3, RECORDS + 3);
+        // What arrives too late for all is removed with the next claim.
+        await model.load(7);
+        await model.compact(way.others);
+        model.verify(RECORDS + 10, RECORDS + 10);
+        model.verifyMerged();
+      }
+    }
+  });
+
+  test(`every pair of places to switch between two compactions: ${ways}`, async () => {
+    for (let one = 0; ; one++) {
+      for (let other = 0; ; other++) {
+        const model = await Model.make(way, FEW);
+        const interruptions = [new Interruption(one, 'pause'), new Interruption(other, 'pause')] as const;
+        const first = model.compact(way.first, interruptions[0].intercept);
+        await interruptions[0].until(first);
+        if (!interruptions[0].wasReached) return;
+        const second = model.compact(way.others, interruptions[1].intercept);
+        await interruptions[1].until(second);
+        model.verify(FEW, FEW);
+        await interruptions[0].resume(first);
+        model.verify(FEW, FEW);
+        await interruptions[1].resume(second);
+        model.verify(FEW, FEW);
+        await model.compact(way.others);
+        model.verify(FEW, FEW);
+        model.verifyMerged();
+        if (!interruptions[1].wasReached) break;
+      }
+    }
+  });
+
+  // A loader meets one compaction after the other.
+  if (way.first !== way.others) continue;
+
+  test(`every place to stop a loader, while a compaction goes on: ${ways}`, async () => {
+    for (const fate of FATES) {
+      for (let at = 0; ; at++) {
+        const model = await Model.make(way);
+        const interruption = new Interruption(at, fate);
+        const loader = model.load(4, interruption.intercept);
+        await interruption.until(loader);
+        if (!interruption.wasReached) {
+          assert.ok(at > 20);
+          break;
+        }
+        await model.compact(way.first);
+        model.verify(RECORDS, RECORDS + 4);
+        await interruption.resume(loader);
+        model.verify(RECORDS, RECORDS + 4);
+        await model.load(2);
+        await model.compact(way.others);
+        model.verify(RECORDS + 6, RECORDS + 6);
+        model.verifyMerged();
+      }
+    }
+  });
+}
+
+test('every place to stop a join that is refused, and to let it through after all', async () => {
   for (const fate of FATES) {
     for (let at = 0; ; at++) {
-      const model = await Model.make();
+      const model = await Model.make({ first: 'join', others: 'join' });
+      model.refuseToJoin(true);
       const interruption = new Interruption(at, fate);
-      const first = model.compact(interruption.intercept);
+      const first = model.compact('join', interruption.intercept);
       await interruption.until(first);
       if (!interruption.wasReached) {
-        assert.ok(at > 40);
+        assert.ok(at > 30);
         break;
       }
       model.verify(RECORDS, RECORDS);
-      await model.load(3);
-      model.verify(RECORDS + 3, RECORDS + 3);
-      await model.compact();
-      model.verify(RECORDS + 3, RECORDS + 3);
+      assert.ok((await model.compact('join')).refused.length > 0);
+      const { leftOver } = model;
+      assert.ok(leftOver.length > 0);
+      // Whoever copies leaves it alone: what is on its way may still join it.
+      await model.compact('copy');
+      assert.deepEqual(model.leftOver, leftOver);
+      model.verify(RECORDS, RECORDS);
+      model.refuseToJoin(false);
       await interruption.resume(first);
-      model.verify(RECORDS + 3, RECORDS + 3);
-      // What arrives too late for all is removed with the next claim.
-      await model.load(7);
-      await model.compact();
-      model.verify(RECORDS + 10, RECORDS + 10);
-      model.verifyMerged();
-    }
-  }
-});
-
-test('every place to stop a loader, while a compaction goes on', async () => {
-  for (const fate of FATES) {
-    for (let at = 0; ; at++) {
-      const model = await Model.make();
-      const interruption = new Interruption(at, fate);
-      const loader = model.load(4, interruption.intercept);
-      await interruption.until(loader);
-      if (!interruption.wasReached) {
-        assert.ok(at > 20);
-        break;
-      }
-      await model.compact();
-      model.verify(RECORDS, RECORDS + 4);
-      await interruption.resume(loader);
-      model.verify(RECORDS, RECORDS + 4);
+      model.verify(RECORDS, RECORDS);
       await model.load(2);
-      await model.compact();
-      model.verify(RECORDS + 6, RECORDS + 6);
+      assert.deepEqual((await model.compact('join')).refused, []);
+      model.verify(RECORDS + 2, RECORDS + 2);
       model.verifyMerged();
-    }
-  }
-});
-
-test('every pair of places to switch between two compactions', async () => {
-  for (let one = 0; ; one++) {
-    for (let other = 0; ; other++) {
-      const model = await Model.make(FEW);
-      const interruptions = [new Interruption(one, 'pause'), new Interruption(other, 'pause')] as const;
-      const first = model.compact(interruptions[0].intercept);
-      await interruptions[0].until(first);
-      if (!interruptions[0].wasReached) return;
-      const second = model.compact(interruptions[1].intercept);
-      await interruptions[1].until(second);
-      model.verify(FEW, FEW);
-      await interruptions[0].resume(first);
-      model.verify(FEW, FEW);
-      await interruptions[1].resume(second);
-      model.verify(FEW, FEW);
-      await model.compact();
-      model.verify(FEW, FEW);
-      model.verifyMerged();
-      if (!interruptions[1].wasReached) break;
     }
   }
 });

@@ -24,6 +24,9 @@ export interface FileStore {
   /** Whether open files hold all the memory that they may, so that they must be committed. Absent: they hold little. */
   readonly full?: boolean;
 
+  /** How files that stand become one without their content being moved. Absent: only by copying it. */
+  readonly joining?: Joining;
+
   /**
    * Starts a new file, with the parents of its temporary path. Neither path must have been used
    * before. Where the file will go is fixed now, since S3 opens its upload there.
@@ -85,6 +88,24 @@ export interface FileStore {
 
   /** Ends the connections that are kept. The last call, also after an `open` that failed. Never throws. */
   close(): Promise<void>;
+}
+
+/** Puts files of one folder together where they lie. */
+export interface Joining {
+  /**
+   * The store's own id of the first of some files that stand, for a manifest that says that the
+   * others are to be joined to it. Undefined if it is plain already that the store will refuse.
+   */
+  headOf(files: readonly string[], signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * Puts the content of the sources behind that of the target, in order. A source is gone in the
+   * very step in which its content stands in the target. Can be called again, also by another
+   * process, also while another one does the same: sources that are not there are joined already.
+   * Throws FILES_JOIN_REFUSED if the store never will as things are, and FILES_GONE if there is no
+   * target; what was joined until then stays so, and the other sources stand.
+   */
+  join(target: string, sources: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
 /** Where a file is while it is written, and where it goes when it is finished. */

@@ -17,7 +17,7 @@ import type { ChainIdentity } from '../paths.ts';
 import { dataFileChain, parsePlainFileName, plainFileChain } from '../paths.ts';
 import { listDataFiles, readDataFile } from '../read-files.ts';
 import type { StandingFile } from '../standing.ts';
-import { Replacements, standingFile } from '../standing.ts';
+import { Merges, standingFile } from '../standing.ts';
 import type { FileStore } from '../stores/file-store.ts';
 import { MultisetDifference, MultisetSum } from './multiset.ts';
 
@@ -156,8 +156,11 @@ async function commitsByChain(store: FileStore, signal: AbortSignal): Promise<Ma
 }
 
 function commitsOf(files: readonly StandingFile[]): CommitFiles[] {
-  const replacements = new Replacements(files);
-  const standing = files.filter((file) => !replacements.isReplaced(file)).sort((a, b) => a.from - b.from);
+  const merges = new Merges(files);
+  // A joined file before those that are to be joined to it: of one that goes from there meanwhile, nothing is read twice.
+  const standing = files
+    .filter((file) => !merges.isReplaced(file))
+    .sort((a, b) => a.from - b.from || Number(b.joined) - Number(a.joined));
   const commits: { first: number; to: number; files: StandingFile[] }[] = [];
   for (const file of standing) {
     const last = commits.at(-1);
@@ -216,10 +219,10 @@ class PartitionVerification {
       await this.#compare(first, end, files);
     }
     const standing = new Set(commits.flatMap(({ files }) => files.map(({ path }) => path)));
-    const replacements = new Replacements([...standing].flatMap((path) => standingFile(path) ?? []));
+    const merges = new Merges([...standing].flatMap((path) => standingFile(path) ?? []));
     for (const [path, { last }] of committed) {
       const file = standingFile(path);
-      if (standing.has(path) || (file && replacements.isReplaced(file))) continue;
+      if (standing.has(path) || (file && merges.isHeld(file))) continue;
       if (last !== null && last >= from && last < to) this.#found.corrupt++;
     }
     const { topic, partition } = identity;
@@ -242,9 +245,7 @@ class PartitionVerification {
     const difference = new MultisetDifference();
     for await (const { value } of this.#logged(first, end, false)) difference.addLogged(value);
     for (const { path } of readable) {
-      for await (const value of readDataFile(this.#options.store, path, this.#options.signal)) {
-        difference.addStored(value);
-      }
+      for await (const value of this.#recordsOf(this.#options.store, path)) difference.addStored(value);
     }
     for await (const { value } of this.#logged(end, await this.#mayBeStored(end), false)) difference.addLater(value);
     const { lost, doubled, unexpected } = difference.findings;
@@ -281,7 +282,7 @@ class PartitionVerification {
 
   /** The records of a file; undefined if it can't be read to its end. A file that is not what was committed counts as corrupt. */
   async #sumOf({ path }: DataFilePlace): Promise<MultisetSum | undefined> {
-    const { store, signal } = this.#options;
+    const { store } = this.#options;
     const sum = new MultisetSum();
     let [length, checksum] = [0, 0];
     const read: FileStore['read'] = async function* (file, signal) {
@@ -293,13 +294,10 @@ class PartitionVerification {
     };
     const isWhole = await (async () => {
       try {
-        for await (const value of readDataFile({ read }, path, signal)) sum.add(value);
+        for await (const value of this.#recordsOf({ read }, path)) sum.add(value);
         return true;
       } catch (error) {
         if (isStoreTrouble(error)) throw error;
-        if (isGone(error) && (await isReplaced(store, path, signal))) {
-          throw filesErrors.FILES_MERGED_MEANWHILE(`${path} was merged with others while verify ran`);
-        }
         return false;
       }
     })();
@@ -308,13 +306,24 @@ class PartitionVerification {
     if (!isWhole || !isCommitted) this.#found.corrupt++;
     return isWhole ? sum : undefined;
   }
+
+  /** The records of a file, or FILES_MERGED_MEANWHILE. */
+  async *#recordsOf(reading: Pick<FileStore, 'read'>, path: string): AsyncGenerator<Buffer> {
+    const { store, signal } = this.#options;
+    try {
+      yield* readDataFile(reading, path, signal);
+    } catch (error) {
+      if (!isGone(error) || !(await isHeld(store, path, signal))) throw error;
+      throw filesErrors.FILES_MERGED_MEANWHILE(`${path} was merged with others while verify ran`);
+    }
+  }
 }
 
 /** Whether a merged file holds by now what a file that is gone held. */
-async function isReplaced(store: FileStore, file: string, signal: AbortSignal): Promise<boolean> {
+async function isHeld(store: FileStore, file: string, signal: AbortSignal): Promise<boolean> {
   const gone = standingFile(file);
   const folder = path.posix.dirname(file);
   const entries = await store.list(folder, signal);
   const files = entries.flatMap(({ name }) => standingFile(`${folder}/${name}`) ?? []);
-  return gone !== undefined && new Replacements(files).isReplaced(gone);
+  return gone !== undefined && new Merges(files).isHeld(gone);
 }

@@ -66,6 +66,7 @@ const MEANINGS = new Map<string, keyof typeof filesErrors>(
     InvalidPathException: 'FILES_HDFS_REFUSED',
     IllegalArgumentException: 'FILES_HDFS_REFUSED',
     HadoopIllegalArgumentException: 'FILES_HDFS_REFUSED',
+    SnapshotException: 'FILES_HDFS_REFUSED',
     UnsupportedOperationException: 'FILES_HDFS_REFUSED',
     PathIsNotDirectoryException: 'FILES_HDFS_REFUSED',
     ParentNotDirectoryException: 'FILES_HDFS_REFUSED',

@@ -9,6 +9,7 @@ import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
 import type { HdfsStoreConfig } from './config.ts';
+import { HdfsJoining } from './joining.ts';
 import type { QuotaRequests } from './quotas.ts';
 import { examineQuotas } from './quotas.ts';
 import type { FileStatus, Writing } from './webhdfs.ts';
@@ -32,7 +33,7 @@ export type HdfsWriting = Pick<Writing, keyof Writing>;
 export interface HdfsRequests
   extends Pick<
     WebHdfs,
-    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'remove' | 'read' | 'close'
+    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'concat' | 'remove' | 'read' | 'close'
   > {
   create(path: string, signal: AbortSignal): Promise<HdfsWriting>;
   readonly contentSummary: QuotaRequests['contentSummary'];
@@ -61,6 +62,10 @@ async function readAuthorities(file: string): Promise<string> {
  * Reads must be consistent: the NameNodes must not be observers.
  */
 export class HdfsFileStore implements FileStore {
+  readonly joining = new HdfsJoining(
+    () => this.#opened,
+    (file) => this.#resolve(file),
+  );
   readonly #config: HdfsStoreConfig;
   readonly #connect: () => Promise<HdfsRequests>;
   #client: HdfsRequests | undefined;

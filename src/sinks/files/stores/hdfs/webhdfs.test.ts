@@ -98,6 +98,61 @@ test('a rename whose answer is lost is not asked for again', async (t) => {
   assert.equal(renames, 2);
 });
 
+test('a join whose answer is lost is not asked for again, and one that a standby refuses is', async (t) => {
+  const asked: string[] = [];
+  const losing: RequestListener = (request) => {
+    asked.push(`${request.method} ${request.url}`);
+    request.socket.resetAndDestroy();
+  };
+  const client = clientOf(t, [await serve(t, standby), await serve(t, losing), await serve(t, losing)]);
+  const joining = client.concat('/d/a', ['/d/b%2C', '/d/c d'], t.signal);
+  await assert.rejects(joining, { code: 'FILES_STORE_UNAVAILABLE', decision: 'retry' });
+  assert.deepEqual(asked, ['POST /webhdfs/v1/d/a?op=CONCAT&sources=%2Fd%2Fb%252C%2C%2Fd%2Fc+d']);
+  const done = clientOf(t, [await serve(t, standby), await serve(t, (_, response) => answer(response, 200))]);
+  assert.equal(await done.concat('/d/a', ['/d/b'], t.signal), 'done');
+});
+
+test('a join of what is not there is told from one that HDFS refuses, and that from one that may not be', async (t) => {
+  const saying = async (exception: string, message: string) => {
+    const namenode = await serve(t, (_, response) => refuse(response, exception, message));
+    return clientOf(t, [namenode]).concat('/d/a', ['/d/b'], t.signal);
+  };
+  assert.equal(await saying('FileNotFoundException', 'File does not exist: /d/b'), 'gone');
+  const cases = [
+    ['SnapshotException', 'Concat: the source file /d/b is in snapshot', 'FILES_HDFS_REFUSED'],
+    ['HadoopIllegalArgumentException', 'concat: source file /d/b is invalid or empty', 'FILES_HDFS_REFUSED'],
+    ['UnsupportedOperationException', 'concat', 'FILES_HDFS_REFUSED'],
+    ['AccessControlException', 'Permission denied', 'FILES_NOT_PERMITTED'],
+    ['DSQuotaExceededException', 'The DiskSpace quota of /d is exceeded', 'FILES_HDFS_QUOTA'],
+    ['SafeModeException', 'Cannot concat. Name node is in safe mode.', 'FILES_HDFS_SAFE_MODE'],
+    ['IOException', 'something', 'FILES_STORE_UNAVAILABLE'],
+  ] as const;
+  for (const [exception, message, code] of cases) await assert.rejects(saying(exception, message), { code }, exception);
+});
+
+test('an append goes where the NameNode says, and is good with a 200', async (t) => {
+  const seen: string[] = [];
+  const datanode = (status: number): RequestListener => {
+    return (request, response) => {
+      seen.push(request.method ?? '');
+      request.on('data', (chunk) => seen.push(String(chunk))).on('end', () => answer(response, status));
+    };
+  };
+  const appending = async (status: number) => {
+    const to = await serve(t, datanode(status));
+    const namenode: RequestListener = (request, response) => {
+      seen.push(`${request.method} ${request.url}`);
+      response.writeHead(307, { location: `${to}/webhdfs/v1/f?op=APPEND` }).end();
+    };
+    const file = await clientOf(t, [await serve(t, standby), await serve(t, namenode)]).append('/f', t.signal);
+    await file.write(Buffer.from('more'), t.signal);
+    await file.end(t.signal);
+  };
+  await appending(200);
+  assert.deepEqual(seen, ['POST /webhdfs/v1/f?op=APPEND', 'POST', 'more']);
+  await assert.rejects(appending(201), { code: 'FILES_STORE_UNAVAILABLE' });
+});
+
 test('more files can be open than a pool has connections', async (t) => {
   const arrived: IncomingMessage[] = [];
   const datanode = await serve(t, taking(arrived));

@@ -14,6 +14,7 @@ import { HttpClient, isGood, NotSent } from './http.ts';
 
 const API = '/webhdfs/v1';
 const TEMPORARY_REDIRECT = 307;
+const OK = 200;
 const CREATED = 201;
 
 export interface WebHdfsOptions {
@@ -40,6 +41,10 @@ export interface FileStatus {
   readonly length: number;
   /** The file's own number, which it keeps when it is renamed. */
   readonly fileId: string;
+  /** Bytes of a full block; of a folder 0. */
+  readonly blockSize: number;
+  /** Whether it lies in an encryption zone. */
+  readonly encrypted: boolean;
 }
 
 /** What is at a path and below, and the quotas of the folder itself: those above it are asked of the folders above. */
@@ -151,6 +156,22 @@ export class WebHdfs {
     }
   }
 
+  /**
+   * Puts the blocks of the sources, of the same folder, behind those of the target, in order: all of them or none, and the
+   * sources are gone in the same step. `gone` if one of them, or the target, is not there. A path with a comma can't be
+   * named as a source. What HDFS will not join, such as a file in a snapshot, is FILES_HDFS_REFUSED.
+   */
+  async concat(target: string, sources: readonly string[], signal: AbortSignal): Promise<'done' | 'gone'> {
+    const parameters = { sources: sources.join(',') };
+    try {
+      await this.#ask({ method: 'POST', op: 'CONCAT', path: target, parameters, repeat: 'unknown' }, signal);
+      return 'done';
+    } catch (error) {
+      if (isNotFound(error)) return 'gone';
+      throw error;
+    }
+  }
+
   /** Removes a file, or a folder with all in it. Says whether this call removed it. */
   async remove(path: string, signal: AbortSignal): Promise<boolean> {
     const parameters = { recursive: 'true' };
@@ -194,7 +215,18 @@ export class WebHdfs {
     // The first step changes nothing.
     const operation = { method: 'PUT', op: 'CREATE', path, parameters, repeat: 'harmless' } as const;
     const request = await this.#redirected(operation, signal);
-    return new Writing(`create ${path}`, this.#http.upload(request));
+    return new Writing(`create ${path}`, this.#http.upload(request), CREATED);
+  }
+
+  /**
+   * Goes on with a file that is closed. Nothing in the protocol of the sink does so: an append is neither atomic, since
+   * one that is cut off leaves what has arrived, nor can it be repeated where its answer is lost.
+   */
+  async append(path: string, signal: AbortSignal): Promise<Writing> {
+    // The first step changes nothing.
+    const operation = { method: 'POST', op: 'APPEND', path, repeat: 'harmless' } as const;
+    const request = await this.#redirected(operation, signal);
+    return new Writing(`append to ${path}`, this.#http.upload(request), OK);
   }
 
   /** The bytes of a file. */
@@ -324,10 +356,13 @@ export class WebHdfs {
 export class Writing {
   readonly #what: string;
   readonly #upload: Upload;
+  readonly #expected: number;
 
-  constructor(what: string, upload: Upload) {
+  /** `expected` is the status of an answer that says that all was taken. */
+  constructor(what: string, upload: Upload, expected: number) {
     this.#what = what;
     this.#upload = upload;
+    this.#expected = expected;
   }
 
   /** Throws if HDFS has refused the file already, or the upload has failed. */
@@ -353,7 +388,7 @@ export class Writing {
     this.throwIfEnded(signal);
     try {
       const answer = await this.#upload.end(signal);
-      if (answer.status !== CREATED) throw remoteException(answer);
+      if (answer.status !== this.#expected) throw remoteException(answer);
     } catch (error) {
       throw coded(this.#what, error, signal);
     }
@@ -370,6 +405,9 @@ interface WireStatus {
   readonly type: 'FILE' | 'DIRECTORY' | 'SYMLINK';
   readonly length: number;
   readonly fileId: number;
+  readonly blockSize: number;
+  /** Left out where it is not so. */
+  readonly encBit?: boolean;
 }
 
 interface WireListing {
@@ -379,8 +417,9 @@ interface WireListing {
   };
 }
 
-function toStatus({ pathSuffix, type, length, fileId }: WireStatus): FileStatus {
-  return { name: pathSuffix, directory: type === 'DIRECTORY', length, fileId: String(fileId) };
+function toStatus({ pathSuffix, type, length, fileId, blockSize, encBit }: WireStatus): FileStatus {
+  const encrypted = encBit === true;
+  return { name: pathSuffix, directory: type === 'DIRECTORY', length, fileId: String(fileId), blockSize, encrypted };
 }
 
 function describe({ op, path }: Operation): string {
