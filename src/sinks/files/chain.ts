@@ -229,12 +229,12 @@ export class Chain {
     else for (const source of sources) await this.retry(signal, () => this.store.remove(source, signal));
   }
 
-  /** Deletes manifests that nothing can need any more; what fails is deleted later. */
-  async retain(newest: number, signal: AbortSignal): Promise<void> {
+  /** Of the manifests that stand, deletes those that nothing can need any more; what fails is deleted later. */
+  async retain(standing: readonly number[], newest: number, signal: AbortSignal): Promise<void> {
     try {
       const kept = this.context.manifestsKept ?? MANIFESTS_KEPT;
-      const old = (await this.numbers(signal)).filter((number) => number <= newest - kept);
-      for (const number of old) await this.store.remove(this.pathOf(number), signal);
+      for (const number of standing.filter((number) => number <= newest - kept))
+        await this.store.remove(this.pathOf(number), signal);
     } catch (error) {
       if (!signal.aborted) this.context.logger.warn({ reason: messageOf(error) }, 'old manifests were not deleted');
     }
@@ -360,7 +360,8 @@ export class Assignment implements Hold {
     await this.#chain.finish(manifest, signal);
     this.#open = undefined;
     this.#last = manifest;
-    this.#retention = this.#retention.then(() => this.#chain.retain(manifest.number, this.#ended.signal));
+    const { standing } = publication;
+    this.#retention = this.#retention.then(() => this.#chain.retain(standing, manifest.number, this.#ended.signal));
   }
 
   /**

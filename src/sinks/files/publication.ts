@@ -20,6 +20,7 @@ export class Publication {
   readonly #file: PreparedFile;
   #state: PublicationState = 'unsent';
   #failure: unknown;
+  #standing: readonly number[] = [];
 
   constructor(chain: Chain, manifest: Manifest, temporary: string) {
     this.#chain = chain;
@@ -29,6 +30,11 @@ export class Publication {
 
   get state(): PublicationState {
     return this.#state;
+  }
+
+  /** The numbers of all manifests, ascending, as of when this one was found published. */
+  get standing(): readonly number[] {
+    return this.#standing;
   }
 
   async prepare(content: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -46,7 +52,8 @@ export class Publication {
       this.#state = 'lost';
       return;
     }
-    const newest = (await this.#chain.numbers(signal)).at(-1) ?? -1;
+    this.#standing = await this.#chain.numbers(signal);
+    const newest = this.#standing.at(-1) ?? -1;
     this.#state = newest > this.#manifest.number ? 'void' : 'won';
   }
 

@@ -19,6 +19,8 @@ import { WebHdfs } from './webhdfs.ts';
 const MOST_RENAMES = 16;
 /** The pause before a file is looked for again that a DataNode is just about to make. */
 const LOOK_MS = 10;
+/** Folders that are remembered; a loader writes to a few at a time. */
+const MOST_MADE = 1_000;
 /** How long the end of an unwanted file may take. */
 const DISCARD_MS = 3_000;
 /** Who everyone is to HDFS that does not say who he is. */
@@ -69,6 +71,8 @@ export class HdfsFileStore implements FileStore {
   readonly #config: HdfsStoreConfig;
   readonly #connect: () => Promise<HdfsRequests>;
   #client: HdfsRequests | undefined;
+  /** Folders that were made and, as far as is known, stand: each commit would ask for the same ones. */
+  readonly #made = new Set<string>();
 
   /** Tests replace the client. */
   constructor(config: HdfsStoreConfig, connect: () => Promise<HdfsRequests> = () => clientOf(config)) {
@@ -94,7 +98,10 @@ export class HdfsFileStore implements FileStore {
   }
 
   async makeDirectories(directories: readonly string[], signal: AbortSignal): Promise<void> {
-    await Promise.all(directories.map((directory) => this.#opened.makeDirectory(this.#resolve(directory), signal)));
+    const unknown = directories.filter((directory) => !this.#made.has(directory));
+    await Promise.all(unknown.map((directory) => this.#opened.makeDirectory(this.#resolve(directory), signal)));
+    if (this.#made.size + unknown.length > MOST_MADE) this.#made.clear();
+    for (const directory of unknown) this.#made.add(directory);
   }
 
   async finish(files: readonly SealedFile[], signal: AbortSignal): Promise<readonly SealedFile[]> {
@@ -115,7 +122,7 @@ export class HdfsFileStore implements FileStore {
     const staged = await this.stage({ temporary: file.temporary, final: file.name }, signal);
     try {
       await staged.write(content, signal);
-      await staged.seal(signal);
+      // Not sealed: nobody asks for its number, and the DataNode may take a while until the file is there to be asked.
       await settleAll([staged.close(signal), this.makeDirectories([path.posix.dirname(file.name)], signal)]);
     } catch (error) {
       await staged.discard();
@@ -124,7 +131,7 @@ export class HdfsFileStore implements FileStore {
   }
 
   async publishIfAbsent(file: PreparedFile, signal: AbortSignal): Promise<'won' | 'lost'> {
-    const outcome = await this.#opened.rename(this.#resolve(file.temporary), this.#resolve(file.name), signal);
+    const outcome = await this.#renameIn(this.#resolve(file.temporary), this.#resolve(file.name), signal);
     if (outcome === 'gone') throw filesErrors.FILES_GONE(`${file.temporary} is no longer there`);
     return outcome === 'done' ? 'won' : 'lost';
   }
@@ -170,10 +177,20 @@ export class HdfsFileStore implements FileStore {
     throw filesErrors.FILES_PATH_OCCUPIED(`something else stands at ${file.final}`);
   }
 
+  /** Renames into a folder that should stand; where that fails, none is taken for granted any more. */
+  async #renameIn(from: string, to: string, signal: AbortSignal): Promise<'done' | 'occupied' | 'gone'> {
+    try {
+      return await this.#opened.rename(from, to, signal);
+    } catch (error) {
+      this.#made.clear();
+      throw error;
+    }
+  }
+
   /** Renames, making the folder again that someone removed meanwhile. */
   async #rename(from: string, to: string, signal: AbortSignal): Promise<'done' | 'occupied' | 'gone'> {
     try {
-      return await this.#opened.rename(from, to, signal);
+      return await this.#renameIn(from, to, signal);
     } catch (error) {
       const parent = path.posix.dirname(to);
       if (await this.#opened.status(parent, signal)) throw error;
