@@ -1,5 +1,6 @@
 /** What HDFS answers, and what it means. Nearly every error is a 403: the name of the exception decides. */
-import type { MillraceError } from '../../../../support/errors.ts';
+import { isUntrusted } from '../../../../support/certificates.ts';
+import { MillraceError, messageOf } from '../../../../support/errors.ts';
 import { filesErrors } from '../../errors.ts';
 import type { HttpAnswer } from './http.ts';
 
@@ -91,6 +92,22 @@ export function codedError(what: string, error: RemoteException): MillraceError 
   if (NEVER.test(error.message)) return filesErrors.FILES_HDFS_REFUSED(message, { cause: error });
   const code = MEANINGS.get(error.exception) ?? 'FILES_STORE_UNAVAILABLE';
   return filesErrors[code](message, { cause: error });
+}
+
+/** The error that a user meets, of whatever a request failed with; the reason of the signal if that ended it. */
+export function coded(what: string, error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof MillraceError) return error;
+  if (error instanceof RemoteException) return codedError(what, error);
+  if (signal.aborted) return signal.reason;
+  if (isUntrusted(error) || isUntrusted((error as Error).cause ?? {})) {
+    return filesErrors.FILES_HDFS_TLS(`${what}: ${messageOf(error)}`, { cause: error });
+  }
+  return filesErrors.FILES_STORE_UNAVAILABLE(`${what}: ${messageOf(error)}`, { cause: error });
+}
+
+export function isNotFound(error: unknown): boolean {
+  const cause = error instanceof MillraceError ? error.cause : error;
+  return cause instanceof RemoteException && cause.isNotFound;
 }
 
 function shown(message: string): string {

@@ -12,8 +12,9 @@ import type { HdfsStoreConfig } from './config.ts';
 import { HdfsJoining } from './joining.ts';
 import type { QuotaRequests } from './quotas.ts';
 import { examineQuotas } from './quotas.ts';
-import type { FileStatus, Writing } from './webhdfs.ts';
+import type { FileStatus } from './webhdfs.ts';
 import { WebHdfs } from './webhdfs.ts';
+import type { Writing } from './writing.ts';
 
 /** Renames under way at once: the NameNode does them one after another. */
 const MOST_RENAMES = 16;

@@ -5,28 +5,19 @@
  *
  * https://hadoop.apache.org/docs/r3.5.0/hadoop-project-dist/hadoop-hdfs/WebHDFS.html
  */
-import { isUntrusted } from '../../../../support/certificates.ts';
-import { MillraceError, messageOf } from '../../../../support/errors.ts';
 import { filesErrors } from '../../errors.ts';
-import { codedError, RemoteException, remoteException } from './answers.ts';
-import type { HttpAnswer, HttpRequest, Upload } from './http.ts';
-import { HttpClient, isGood, NotSent } from './http.ts';
+import { coded, isNotFound, RemoteException, remoteException } from './answers.ts';
+import { HttpClient } from './http.ts';
+import type { NameNodesOptions, Operation } from './namenodes.ts';
+import { describe, NameNodes } from './namenodes.ts';
+import { Writing } from './writing.ts';
 
-const API = '/webhdfs/v1';
-const TEMPORARY_REDIRECT = 307;
 const OK = 200;
 const CREATED = 201;
 
-export interface WebHdfsOptions {
-  readonly namenodes: readonly string[];
-  readonly user?: string | undefined;
-  readonly delegationToken?: string | undefined;
-  readonly basic?: { readonly user: string; readonly password: string } | undefined;
-  readonly bearer?: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+export interface WebHdfsOptions extends NameNodesOptions {
   /** The authorities to trust, in PEM. */
   readonly ca?: string | undefined;
-  readonly redirectHosts?: readonly string[] | undefined;
   readonly replication?: number | undefined;
   readonly blockSize?: number | undefined;
   /** Milliseconds. */
@@ -68,28 +59,15 @@ export interface ServerDefaults {
   readonly replication: number;
 }
 
-/** What an operation may do when its answer is lost: be asked again, or not. */
-type Repeat = 'harmless' | 'unknown';
-
-interface Operation {
-  readonly method: HttpRequest['method'];
-  readonly op: string;
-  readonly path: string;
-  readonly parameters?: Readonly<Record<string, string>>;
-  readonly repeat: Repeat;
-}
-
 export class WebHdfs {
   readonly #options: WebHdfsOptions;
   readonly #http: HttpClient;
-  readonly #nodes: readonly URL[];
-  /** The NameNode that was the active one last. */
-  #active = 0;
+  readonly #nodes: NameNodes;
 
   constructor(options: WebHdfsOptions) {
     this.#options = options;
     this.#http = new HttpClient({ deadlineMs: options.deadline, ...(options.ca ? { ca: options.ca } : {}) });
-    this.#nodes = options.namenodes.map((node) => new URL(node));
+    this.#nodes = new NameNodes(options, this.#http);
   }
 
   /** The status of a file or folder; undefined if there is none. */
@@ -140,7 +118,7 @@ export class WebHdfs {
   async rename(from: string, to: string, signal: AbortSignal): Promise<'done' | 'occupied' | 'gone'> {
     const parameters = { destination: to, renameoptions: 'NONE' };
     try {
-      const { body } = await this.#ask(
+      const { body } = await this.#nodes.ask(
         { method: 'PUT', op: 'RENAME', path: from, parameters, repeat: 'unknown' },
         signal,
       );
@@ -148,7 +126,7 @@ export class WebHdfs {
       if (body.length > 0) throw filesErrors.FILES_STORE_UNFIT('RENAME does not honour its options');
       return 'done';
     } catch (error) {
-      const { cause } = error as MillraceError;
+      const { cause } = error as Error;
       if (!(cause instanceof RemoteException)) throw error;
       if (cause.exception === 'FileAlreadyExistsException') return 'occupied';
       if (!cause.isNotFound || (await this.status(from, signal))) throw error;
@@ -164,7 +142,7 @@ export class WebHdfs {
   async concat(target: string, sources: readonly string[], signal: AbortSignal): Promise<'done' | 'gone'> {
     const parameters = { sources: sources.join(',') };
     try {
-      await this.#ask({ method: 'POST', op: 'CONCAT', path: target, parameters, repeat: 'unknown' }, signal);
+      await this.#nodes.ask({ method: 'POST', op: 'CONCAT', path: target, parameters, repeat: 'unknown' }, signal);
       return 'done';
     } catch (error) {
       if (isNotFound(error)) return 'gone';
@@ -214,7 +192,7 @@ export class WebHdfs {
     if (blockSize !== undefined) parameters['blocksize'] = String(blockSize);
     // The first step changes nothing.
     const operation = { method: 'PUT', op: 'CREATE', path, parameters, repeat: 'harmless' } as const;
-    const request = await this.#redirected(operation, signal);
+    const request = await this.#nodes.redirected(operation, signal);
     return new Writing(`create ${path}`, this.#http.upload(request), CREATED);
   }
 
@@ -225,7 +203,7 @@ export class WebHdfs {
   async append(path: string, signal: AbortSignal): Promise<Writing> {
     // The first step changes nothing.
     const operation = { method: 'POST', op: 'APPEND', path, repeat: 'harmless' } as const;
-    const request = await this.#redirected(operation, signal);
+    const request = await this.#nodes.redirected(operation, signal);
     return new Writing(`append to ${path}`, this.#http.upload(request), OK);
   }
 
@@ -234,7 +212,7 @@ export class WebHdfs {
     const operation = { method: 'GET', op: 'OPEN', path, repeat: 'harmless' } as const;
     const what = `read ${path}`;
     try {
-      const answer = await this.#http.download({ ...(await this.#redirected(operation, signal)), signal });
+      const answer = await this.#http.download({ ...(await this.#nodes.redirected(operation, signal)), signal });
       if ('body' in answer) throw remoteException(answer);
       for await (const chunk of answer) yield chunk as Buffer;
       if (!answer.complete) throw new Error('the answer was cut');
@@ -248,7 +226,7 @@ export class WebHdfs {
   }
 
   async #askJson<T>(operation: Operation, signal: AbortSignal): Promise<T> {
-    const { body } = await this.#ask(operation, signal);
+    const { body } = await this.#nodes.ask(operation, signal);
     try {
       return JSON.parse(body.toString('utf8')) as T;
     } catch (error) {
@@ -258,145 +236,6 @@ export class WebHdfs {
 
   async #askBoolean(operation: Operation, signal: AbortSignal): Promise<boolean> {
     return (await this.#askJson<{ boolean: boolean }>(operation, signal)).boolean;
-  }
-
-  async #ask(operation: Operation, signal: AbortSignal): Promise<HttpAnswer> {
-    return (await this.#ofActive(operation, signal, ({ status }) => isGood(status))).answer;
-  }
-
-  /** Asks a NameNode where to go with the data, and resolves to the request to make there. */
-  async #redirected(operation: Operation, signal: AbortSignal): Promise<HttpRequest> {
-    const isRedirect = ({ status }: HttpAnswer) => status === TEMPORARY_REDIRECT;
-    const { answer, node: from } = await this.#ofActive(operation, signal, isRedirect);
-    const to = URL.parse(answer.headers.location ?? '');
-    if (!to) throw filesErrors.FILES_HDFS_REFUSED(`${describe(operation)}: the answer names no place for the data`);
-    return {
-      method: operation.method,
-      url: to,
-      headers: { ...this.#headersFor(from, to), 'content-type': 'application/octet-stream' },
-    };
-  }
-
-  /**
-   * Asks the NameNode that was active last, and the others after it where it is certain that this
-   * one did nothing, or where asking twice does no harm.
-   */
-  async #ofActive(
-    operation: Operation,
-    signal: AbortSignal,
-    isExpected: (answer: HttpAnswer) => boolean,
-  ): Promise<{ readonly answer: HttpAnswer; readonly node: URL }> {
-    const what = describe(operation);
-    const first = this.#active;
-    let standby: RemoteException | undefined;
-    for (let tried = 1; ; tried++) {
-      signal.throwIfAborted();
-      // Counted from where this operation began: others that fail over at the same time must not make it skip one.
-      const at = (first + tried - 1) % this.#nodes.length;
-      const node = this.#nodes[at]!;
-      try {
-        const url = this.#urlOf(node, operation);
-        const answer = await this.#http.ask({
-          method: operation.method,
-          url,
-          headers: this.#headersFor(node, url),
-          signal,
-        });
-        if (!isExpected(answer)) throw remoteException(answer);
-        this.#active = at;
-        return { answer, node };
-      } catch (error) {
-        const isStandby = error instanceof RemoteException && error.isStandby;
-        if (isStandby) standby ??= error;
-        if (!isStandby && !isRepeatable(error, operation.repeat)) throw coded(what, error, signal);
-        // One that is gone says less than one that waits to be made the active one.
-        if (tried === this.#nodes.length) throw coded(what, signal.aborted ? error : (standby ?? error), signal);
-      }
-    }
-  }
-
-  #urlOf(node: URL, { op, path, parameters }: Operation): URL {
-    const base = node.href.replace(/\/+$/, '');
-    const url = new URL(
-      `${base.endsWith(API) ? base : base + API}${path.split('/').map(encodeURIComponent).join('/')}`,
-    );
-    url.searchParams.set('op', op);
-    for (const [name, value] of Object.entries(parameters ?? {})) url.searchParams.set(name, value);
-    const { delegationToken, user } = this.#options;
-    if (delegationToken !== undefined) url.searchParams.set('delegation', delegationToken);
-    else if (user !== undefined) url.searchParams.set('user.name', user);
-    return url;
-  }
-
-  /**
-   * Headers for a request that a NameNode sent us to. A NameNode may send data to any host, unless
-   * the configuration names them, but never from https to http; what proves who we are goes to
-   * those that are named, and back to where it was meant for. (A delegation token stands in the
-   * address that the NameNode itself made.)
-   */
-  #headersFor(from: URL, to: URL): Record<string, string> {
-    const { redirectHosts, basic, bearer, headers } = this.#options;
-    const isNamed = redirectHosts?.some((host) => matches(host, to.hostname)) === true;
-    const isHome = from.origin === to.origin;
-    if (!isHome && redirectHosts && !isNamed) throw filesErrors.FILES_HDFS_REDIRECT(`we are sent to ${to.hostname}`);
-    if (from.protocol === 'https:' && to.protocol !== 'https:') {
-      throw filesErrors.FILES_HDFS_REDIRECT(`we are sent to ${to.hostname} without encryption`);
-    }
-    if (!isHome && !isNamed) return {};
-    if (basic)
-      return {
-        ...headers,
-        authorization: `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}`,
-      };
-    return bearer === undefined ? { ...headers } : { ...headers, authorization: `Bearer ${bearer}` };
-  }
-}
-
-/** A file whose content is on its way. */
-export class Writing {
-  readonly #what: string;
-  readonly #upload: Upload;
-  readonly #expected: number;
-
-  /** `expected` is the status of an answer that says that all was taken. */
-  constructor(what: string, upload: Upload, expected: number) {
-    this.#what = what;
-    this.#upload = upload;
-    this.#expected = expected;
-  }
-
-  /** Throws if HDFS has refused the file already, or the upload has failed. */
-  throwIfEnded(signal: AbortSignal): void {
-    const { early, failure } = this.#upload;
-    if (early) throw codedError(this.#what, remoteException(early));
-    if (failure) throw coded(this.#what, failure, signal);
-  }
-
-  /** The bytes may be reused once it settles. */
-  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-    this.throwIfEnded(signal);
-    try {
-      await this.#upload.write(chunk, signal);
-    } catch (error) {
-      this.throwIfEnded(signal);
-      throw coded(this.#what, error, signal);
-    }
-  }
-
-  /** Ends the content, and settles when HDFS has closed the file. */
-  async end(signal: AbortSignal): Promise<void> {
-    this.throwIfEnded(signal);
-    try {
-      const answer = await this.#upload.end(signal);
-      if (answer.status !== this.#expected) throw remoteException(answer);
-    } catch (error) {
-      throw coded(this.#what, error, signal);
-    }
-  }
-
-  /** Cuts it off. What HDFS keeps of it is a file that looks complete. */
-  abandon(): void {
-    this.#upload.abandon();
   }
 }
 
@@ -420,32 +259,4 @@ interface WireListing {
 function toStatus({ pathSuffix, type, length, fileId, blockSize, encBit }: WireStatus): FileStatus {
   const encrypted = encBit === true;
   return { name: pathSuffix, directory: type === 'DIRECTORY', length, fileId: String(fileId), blockSize, encrypted };
-}
-
-function describe({ op, path }: Operation): string {
-  return `${op} ${path}`;
-}
-
-function matches(pattern: string, host: string): boolean {
-  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : pattern === host;
-}
-
-function isRepeatable(error: unknown, repeat: Repeat): boolean {
-  if (error instanceof MillraceError || error instanceof RemoteException) return false;
-  return error instanceof NotSent || repeat === 'harmless';
-}
-
-export function isNotFound(error: unknown): boolean {
-  const cause = error instanceof MillraceError ? error.cause : error;
-  return cause instanceof RemoteException && cause.isNotFound;
-}
-
-function coded(what: string, error: unknown, signal: AbortSignal): unknown {
-  if (error instanceof MillraceError) return error;
-  if (error instanceof RemoteException) return codedError(what, error);
-  if (signal.aborted) return signal.reason;
-  if (isUntrusted(error) || isUntrusted((error as Error).cause ?? {})) {
-    return filesErrors.FILES_HDFS_TLS(`${what}: ${messageOf(error)}`, { cause: error });
-  }
-  return filesErrors.FILES_STORE_UNAVAILABLE(`${what}: ${messageOf(error)}`, { cause: error });
 }
