@@ -12,15 +12,14 @@ import type { FileStore } from '../../src/sinks/files/stores/file-store.ts';
 import type { HdfsStoreConfig } from '../../src/sinks/files/stores/hdfs/config.ts';
 import { HdfsFileStore } from '../../src/sinks/files/stores/hdfs/store.ts';
 import { WebHdfs } from '../../src/sinks/files/stores/hdfs/webhdfs.ts';
-import { S3FileStore } from '../../src/sinks/files/stores/s3/store.ts';
 import { verifyFiles } from '../../src/sinks/files/verify/verify.ts';
 import { isSound } from '../../src/sinks/verification.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
+import type { MakeStore } from '../engines/file-stores.ts';
+import { FILE_STORES } from '../engines/file-stores.ts';
 import { hdfsStoreConfigFor } from '../engines/hdfs-config.ts';
-import { hdfsOrSkip, hdfsTest } from '../engines/hdfs-test.ts';
-import { s3StoreConfigFor } from '../engines/s3-config.ts';
-import { s3OrSkip } from '../engines/s3-test.ts';
+import { hdfsTest } from '../engines/hdfs-test.ts';
 import { fakeSinkContext } from '../support/fake-sink-context.ts';
 import { filesConfigWith } from '../support/files.ts';
 import { recordAt, START } from '../support/records.ts';
@@ -32,8 +31,6 @@ const A_COMMIT = 10;
 const PARTITION = { topic: 'select-color', partition: 0 };
 const CONNECTOR = 'files';
 const CONFIG = filesConfigWith({ compression: 'gzip', roll: { records: A_COMMIT } });
-
-type MakeStore = () => FileStore;
 
 /** Records of a log, loaded into a store. */
 class Loaded {
@@ -112,22 +109,7 @@ class Loaded {
   }
 }
 
-const STORES: Readonly<Record<string, (t: TestContext) => Promise<MakeStore | undefined>>> = {
-  HDFS: async (t) => {
-    const hdfs = await hdfsOrSkip(t);
-    if (!hdfs) return undefined;
-    const config = hdfsStoreConfigFor(hdfs);
-    return () => new HdfsFileStore(config);
-  },
-  S3: async (t) => {
-    const server = await s3OrSkip(t);
-    if (!server) return undefined;
-    const config = await s3StoreConfigFor(server);
-    return () => new S3FileStore(config);
-  },
-};
-
-for (const [name, start] of Object.entries(STORES)) {
+for (const [name, start] of Object.entries(FILE_STORES)) {
   test(`files on ${name} are merged by copying, also after a merge that was cut off`, async (t) => {
     const make = await start(t);
     if (!make) return;
