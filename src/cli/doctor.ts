@@ -28,7 +28,7 @@ import { printable } from './output.ts';
 import { printFaults } from './run.ts';
 import { requireProgram } from './target.ts';
 
-interface Finding {
+export interface Finding {
   readonly check: string;
   readonly state: 'good' | 'warning' | 'bad';
   readonly found: string;

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Finding } from '../../src/cli/doctor.ts';
 import type { HdfsStoreConfig } from '../../src/sinks/files/stores/hdfs/config.ts';
 import { HdfsFileStore } from '../../src/sinks/files/stores/hdfs/store.ts';
 import type { Hdfs } from '../engines/hdfs.ts';
@@ -15,14 +16,6 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const COMMAND = path.join(import.meta.dirname, '../../bin/millrace');
 const CONNECTOR = 'hdfs';
 const BYTES = 1_000;
-
-interface Finding {
-  readonly check: string;
-  readonly state: 'good' | 'warning' | 'bad';
-  readonly found: string;
-  readonly code?: string;
-  readonly help?: string;
-}
 
 /** A folder with a file in it, and the configuration of a path two folders below that. */
 async function stored(hdfs: Hdfs, t: TestContext) {
