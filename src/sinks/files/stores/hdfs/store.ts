@@ -10,7 +10,6 @@ import { filesErrors } from '../../errors.ts';
 import type { Entry, FilePaths, FileStore, PreparedFile, SealedFile, StagedFile } from '../file-store.ts';
 import type { HdfsStoreConfig } from './config.ts';
 import { HdfsJoining } from './joining.ts';
-import type { QuotaRequests } from './quotas.ts';
 import { examineQuotas } from './quotas.ts';
 import type { FileStatus } from './webhdfs.ts';
 import { WebHdfs } from './webhdfs.ts';
@@ -36,11 +35,19 @@ export type HdfsWriting = Pick<Writing, keyof Writing>;
 export interface HdfsRequests
   extends Pick<
     WebHdfs,
-    'homeDirectory' | 'status' | 'list' | 'makeDirectory' | 'rename' | 'concat' | 'remove' | 'read' | 'close'
+    | 'homeDirectory'
+    | 'status'
+    | 'list'
+    | 'makeDirectory'
+    | 'rename'
+    | 'concat'
+    | 'remove'
+    | 'read'
+    | 'contentSummary'
+    | 'serverDefaults'
+    | 'close'
   > {
   create(path: string, signal: AbortSignal): Promise<HdfsWriting>;
-  readonly contentSummary: QuotaRequests['contentSummary'];
-  readonly serverDefaults: QuotaRequests['serverDefaults'];
 }
 
 async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
