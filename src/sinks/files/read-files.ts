@@ -1,4 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { decompressorFor } from './formats/compression.ts';
 import { NEWLINE } from './formats/json-lines.ts';
 import { PARQUET_EXTENSION } from './formats/parquet/schema.ts';
@@ -38,6 +39,27 @@ export async function* readDataFile(
     rest = bytes.subarray(start);
   }
   if (rest.length > 0) throw new Error(`${path} ends in the middle of a line`);
+}
+
+/** Reads as a store does, and tells of the bytes that were read how many they are, and their CRC-32. */
+export class MeasuredReading implements Pick<FileStore, 'read'> {
+  readonly #store: Pick<FileStore, 'read'>;
+  length = 0;
+  checksum: number;
+
+  /** `before` is the CRC-32 of bytes that these follow upon. */
+  constructor(store: Pick<FileStore, 'read'>, before = 0) {
+    this.#store = store;
+    this.checksum = before;
+  }
+
+  async *read(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#store.read(path, signal)) {
+      this.length += chunk.length;
+      this.checksum = crc32(chunk, this.checksum);
+      yield chunk;
+    }
+  }
 }
 
 /** The records of all finished data files. */

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { filesErrors } from '../errors.ts';
 import { mergedFileName } from '../paths.ts';
+import { MeasuredReading } from '../read-files.ts';
 import type { FileStore, SealedFile, StagedFile } from '../stores/file-store.ts';
 import type { Measure, Merge, Part } from './merge.ts';
 
@@ -45,12 +45,8 @@ async function append(
   staged: StagedFile,
   signal: AbortSignal,
 ): Promise<void> {
-  let [length, checksum] = [0, 0];
-  for await (const chunk of store.read(path, signal)) {
-    length += chunk.length;
-    checksum = crc32(chunk, checksum);
-    await staged.write(chunk, signal);
-  }
-  if (length === measure.length && checksum === measure.checksum) return;
+  const reading = new MeasuredReading(store);
+  for await (const chunk of reading.read(path, signal)) await staged.write(chunk, signal);
+  if (reading.length === measure.length && reading.checksum === measure.checksum) return;
   throw filesErrors.FILES_LENGTH_MISMATCH(`${path} changed while it was read`);
 }

@@ -82,10 +82,13 @@ export class FolderCompaction {
     const assignment = await this.#chain.assign(() => {}, signal);
     try {
       // Only now: what was merged before this claim is finished, and nothing can be merged beside it.
-      const { leftOver } = await this.#work();
-      await this.#joinLeftOver(leftOver);
+      let work = await this.#work();
+      if (work.leftOver.length > 0) {
+        await this.#joinLeftOver(work.leftOver);
+        work = await this.#work();
+      }
       // What is in the way of one join may be in that of all; files that are not begun with can still be copied.
-      for (let { runs } = await this.#work(); runs.length > 0 && !this.#isStuck; ) {
+      for (let { runs } = work; runs.length > 0 && !this.#isStuck; ) {
         const [run, ...others] = runs;
         runs = (await this.#mergeRun(assignment, run!)) ? others : (await this.#work()).runs;
       }
@@ -153,7 +156,8 @@ export class FolderCompaction {
   /** Reads a file to its end; undefined if it can't be merged. */
   async #partOf(file: StandingFile, previous: Part | undefined): Promise<Part | undefined> {
     const { store, signal } = this.#options;
-    const measured = await measure(store, file.path, previous?.measure.through ?? 0, signal);
+    const before = this.#joining && previous ? previous.measure.checksum : 0;
+    const measured = await measure(store, file.path, before, signal);
     if (!measured) this.#damaged.add(file.path);
     else if (measured.length === 0 && this.#joining) this.#empty.add(file.path);
     else return { file, measure: measured };

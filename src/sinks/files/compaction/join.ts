@@ -29,7 +29,7 @@ export async function planJoin(
     temporary,
     final: `${path.posix.dirname(temporary)}/${joinedFileName(head, { to, number })}`,
     length: parts.reduce((sum, { measure }) => sum + measure.length, 0),
-    checksum: last.measure.through,
+    checksum: last.measure.checksum,
     storeId,
     records: parts.reduce((sum, { measure }) => sum + measure.records, 0),
     first,

@@ -1,17 +1,14 @@
-import { crc32 } from 'node:zlib';
 import { isGone, isStoreTrouble } from '../errors.ts';
 import type { ManifestFile } from '../manifest.ts';
-import { readDataFile } from '../read-files.ts';
+import { MeasuredReading, readDataFile } from '../read-files.ts';
 import type { StandingFile } from '../standing.ts';
 import type { FileStore } from '../stores/file-store.ts';
 
 /** What reading a file to its end told. */
 export interface Measure {
   readonly length: number;
-  /** CRC-32 of the bytes. */
+  /** CRC-32 of the bytes; of files that are joined, of these behind all before them in the same merge. */
   readonly checksum: number;
-  /** CRC-32 of these behind all that come before them in the same merge. */
-  readonly through: number;
   readonly records: number;
 }
 
@@ -30,28 +27,22 @@ export interface Merge {
   readonly joined?: boolean;
 }
 
-/** Reads a file to its end; undefined if it is damaged. `before` is the CRC-32 of all that come before it. */
+/** Reads a file to its end; undefined if it is damaged. `before` is the CRC-32 of all that it is to be joined to. */
 export async function measure(
   store: FileStore,
   path: string,
   before: number,
   signal: AbortSignal,
 ): Promise<Measure | undefined> {
-  let [length, checksum, through, records] = [0, 0, before, 0];
-  const read: FileStore['read'] = async function* (file, signal) {
-    for await (const chunk of store.read(file, signal)) {
-      length += chunk.length;
-      checksum = crc32(chunk, checksum);
-      through = crc32(chunk, through);
-      yield chunk;
-    }
-  };
+  const reading = new MeasuredReading(store, before);
+  let records = 0;
   try {
-    for await (const _ of readDataFile({ read }, path, signal)) records++;
+    for await (const _ of readDataFile(reading, path, signal)) records++;
   } catch (error) {
     signal.throwIfAborted();
     if (isGone(error) || isStoreTrouble(error)) throw error;
     return undefined;
   }
-  return { length, checksum, through, records };
+  const { length, checksum } = reading;
+  return { length, checksum, records };
 }

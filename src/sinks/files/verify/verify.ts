@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { crc32 } from 'node:zlib';
 import { replayTopic } from '../../../log/dead-letter.ts';
 import type { Log, LogRecord } from '../../../log/log.ts';
 import { partitionName } from '../../../log/log.ts';
@@ -15,7 +14,7 @@ import type { Manifest, ManifestFile } from '../manifest.ts';
 import { readOwner } from '../owner.ts';
 import type { ChainIdentity } from '../paths.ts';
 import { dataFileChain, parsePlainFileName, plainFileChain } from '../paths.ts';
-import { listDataFiles, readDataFile } from '../read-files.ts';
+import { listDataFiles, MeasuredReading, readDataFile } from '../read-files.ts';
 import type { StandingFile } from '../standing.ts';
 import { Merges, standingFile } from '../standing.ts';
 import type { FileStore } from '../stores/file-store.ts';
@@ -282,25 +281,18 @@ class PartitionVerification {
 
   /** The records of a file; undefined if it can't be read to its end. A file that is not what was committed counts as corrupt. */
   async #sumOf({ path }: DataFilePlace): Promise<MultisetSum | undefined> {
-    const { store } = this.#options;
     const sum = new MultisetSum();
-    let [length, checksum] = [0, 0];
-    const read: FileStore['read'] = async function* (file, signal) {
-      for await (const chunk of store.read(file, signal)) {
-        length += chunk.length;
-        checksum = crc32(chunk, checksum);
-        yield chunk;
-      }
-    };
+    const reading = new MeasuredReading(this.#options.store);
     const isWhole = await (async () => {
       try {
-        for await (const value of this.#recordsOf({ read }, path)) sum.add(value);
+        for await (const value of this.#recordsOf(reading, path)) sum.add(value);
         return true;
       } catch (error) {
         if (isStoreTrouble(error)) throw error;
         return false;
       }
     })();
+    const { length, checksum } = reading;
     const file = this.#plan.committed.get(path);
     const isCommitted = !file || (file.length === length && file.checksum === checksum && file.records === sum.count);
     if (!isWhole || !isCommitted) this.#found.corrupt++;
