@@ -131,3 +131,25 @@ test('an upload that is opened while its marker is being taken away is ended', a
     { code: 'FILES_GONE' },
   );
 });
+
+/** A store whose bucket calls it a success, at first, that another one is still putting the parts together. */
+function storeBesideAnother(bucket: MemoryBucket, { uploadDeadline }: { uploadDeadline: number }): S3FileStore {
+  let asked = 0;
+  const intercept: Intercept = async ({ name }, act) =>
+    name === 'completeUpload' && asked++ === 0 ? (undefined as ReturnType<typeof act>) : act();
+  return new S3FileStore({ ...CONFIG, uploadDeadline }, bucket.client(intercept));
+}
+
+test('a file that another one is still putting together is waited for, until the deadline', async (t) => {
+  const bucket = new MemoryBucket();
+  const staged = await storeWithout(bucket).stage(PATHS, t.signal);
+  await staged.write(Buffer.from('whole'), t.signal);
+  const file = await staged.seal(t.signal);
+  await staged.close(t.signal);
+  const impatient = storeBesideAnother(bucket, { uploadDeadline: 0 });
+  await assert.rejects(impatient.finish([file], t.signal), { code: 'FILES_STORE_UNAVAILABLE' });
+  assert.ok(!bucket.content.has(PATHS.final));
+  const patient = storeBesideAnother(bucket, { uploadDeadline: CONFIG.uploadDeadline });
+  assert.deepEqual(await patient.finish([file], t.signal), []);
+  assert.ok(bucket.content.has(PATHS.final));
+});

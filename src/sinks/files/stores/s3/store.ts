@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { Backoff } from '../../../../support/backoff.ts';
+import { systemClock } from '../../../../support/clock.ts';
 import { settleAll } from '../../../../support/settle-all.ts';
 import { filesErrors, isGone } from '../../errors.ts';
 import { WORK } from '../../paths.ts';
@@ -19,6 +21,8 @@ const MARKER_MAX_BYTES = 8 << 10;
 const END_MS = 5_000;
 /** A part grows up to this share of the memory, so that several are still under way. */
 const PARTS_IN_MEMORY = 4;
+/** Waits between looks for a file that another one is putting together. */
+const COMPLETION = { initialMs: 50, maxMs: 2_000 };
 
 /** What is to be published, and whether a request to do so was ever sent. */
 interface Prepared {
@@ -183,18 +187,28 @@ export class S3FileStore implements FileStore {
     const { id, uploadId, etags } = fromStoreId(file.storeId);
     const key = inside(file.final);
     if (await this.#isFinished(key, id, signal)) return true;
-    let failure: unknown;
-    try {
-      await this.#bucket.completeUpload({ key, uploadId }, etags, signal);
-    } catch (error) {
+    const backoff = new Backoff(COMPLETION);
+    const end = systemClock.monotonic() + this.#config.uploadDeadline;
+    for (;;) {
+      let failure: unknown;
+      try {
+        await this.#bucket.completeUpload({ key, uploadId }, etags, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        failure = error;
+      }
+      // What stands there decides: another one may have completed it, the answer may be lost, and
+      // versitygw calls it a success if something else with the same ETag stands there.
+      if (await this.#isFinished(key, id, signal)) return true;
+      if (isGone(failure)) return false;
+      if (failure !== undefined) throw failure;
+      // It calls it a success too while another one still puts the parts together, who may yet fail.
+      if (systemClock.monotonic() >= end) {
+        throw filesErrors.FILES_STORE_UNAVAILABLE(`${key} was completed, but does not stand there`);
+      }
+      await systemClock.sleep(backoff.next(), signal);
       signal.throwIfAborted();
-      failure = error;
     }
-    // What stands there decides: another one may have completed it, the answer may be lost, and
-    // versitygw calls it a success if something else with the same ETag stands there.
-    if (await this.#isFinished(key, id, signal)) return true;
-    if (isGone(failure)) return false;
-    throw failure ?? filesErrors.FILES_STORE_UNAVAILABLE(`${key} was completed, but does not stand there`);
   }
 
   async #isFinished(key: string, id: string, signal: AbortSignal): Promise<boolean> {
