@@ -23,8 +23,9 @@ export const adopt: Command = {
     },
   },
   details:
-    'For what stops with FILES_CHAIN_MISSING: files that are left behind, or a path that was changed. Stop loading first. ' +
-    'Partitions whose files say where to go on are left alone. ' +
+    'For what stops with FILES_CHAIN_MISSING: files that are left behind, or a path that was changed. Also for ' +
+    'FILES_DATA_MISSING, where the files of the last commit were taken away: they are passed over. Stop loading first. ' +
+    'Other partitions whose files say where to go on are left alone. ' +
     'Refused if files in the path may hold what would be loaded next.',
   async run(call) {
     const { values, output, signal } = call;
@@ -54,6 +55,8 @@ export const adopt: Command = {
         ['PARTITION', 'GOES ON AT'],
         adopted.map(({ topic, partition, next }) => [`${topic}-${partition}`, String(next)]),
       );
+      for (const file of adopted.flatMap(({ missing }) => missing))
+        output.line(`Passed over, since it is gone: ${file}`);
     }
     return EXIT.good;
   },

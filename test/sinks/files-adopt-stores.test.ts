@@ -166,7 +166,7 @@ for (const [name, start] of Object.entries(FILE_STORES)) {
     storeTest(`a connector ${what} goes on at its position, and has each record once`, async (fixture) => {
       await happen(fixture);
       await fixture.refusesToStart();
-      const adopted = { ...PARTITION, next: BEFORE };
+      const adopted = { ...PARTITION, next: BEFORE, missing: [] };
       assert.deepEqual(await fixture.adopt(), [adopted]);
       assert.deepEqual(await fixture.adopt(), [], 'it is known now');
       await fixture.load(AFTER);

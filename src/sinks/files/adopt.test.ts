@@ -92,7 +92,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 test('what stops for want of manifests goes on at the position in the log, once it is adopted', async (t) => {
   const fixture = new Fixture(t, 10);
   await assert.rejects(fixture.writer(), { code: 'FILES_CHAIN_MISSING' });
-  assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10 }]);
+  assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10, missing: [] }]);
   await fixture.load(6);
   assert.deepEqual(await fixture.offsets(), range(10, 16));
   assert.deepEqual(await fixture.adopt(), [], 'it is known now');
@@ -103,7 +103,7 @@ test('or at the first record that the log still has', async (t) => {
   for (const startOffset of [0, 4]) {
     const fixture = new Fixture(t, 10);
     fixture.admin.bounds = [{ ...PARTITION, startOffset, endOffset: 20 }];
-    assert.deepEqual(await fixture.adopt('earliest'), [{ ...PARTITION, next: startOffset }]);
+    assert.deepEqual(await fixture.adopt('earliest'), [{ ...PARTITION, next: startOffset, missing: [] }]);
     const writer = await fixture.writer();
     assert.equal(writer.resumeOffset(), startOffset);
     await writer.abandon();
@@ -116,6 +116,20 @@ test('what was never loaded needs no adoption', async (t) => {
   const writer = await fixture.writer();
   assert.equal(writer.resumeOffset(), undefined);
   await writer.abandon();
+});
+
+test('files of the last commit that their owner took away are passed over once a person says so', async (t) => {
+  const fixture = new Fixture(t, 0);
+  await fixture.load(10);
+  fixture.position = 10;
+  assert.deepEqual(await fixture.adopt(), [], 'nothing is missing');
+  const taken = fixture.disk.under('type=select-color').at(-1)!;
+  fixture.disk.files.delete(taken);
+  await assert.rejects(fixture.writer(), { code: 'FILES_DATA_MISSING', decision: 'stop' });
+  assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10, missing: [taken] }]);
+  assert.deepEqual(await fixture.adopt(), [], 'it is passed over now');
+  await fixture.load(4);
+  assert.deepEqual(await fixture.offsets(), [...range(0, 5), ...range(10, 14)]);
 });
 
 test('every manifest from then on says where the chain begins', async (t) => {
@@ -133,7 +147,7 @@ test('a position beyond the end of the log is not adopted; the start of the log 
   const fixture = new Fixture(t, 10);
   fixture.admin.bounds = [{ ...PARTITION, startOffset: 0, endOffset: 9 }];
   await assert.rejects(fixture.adopt(), { code: 'FILES_AHEAD_OF_LOG' });
-  assert.deepEqual(await fixture.adopt('earliest'), [{ ...PARTITION, next: 0 }]);
+  assert.deepEqual(await fixture.adopt('earliest'), [{ ...PARTITION, next: 0, missing: [] }]);
 });
 
 test('a topic made anew is not adopted: the position is one in the old one', async (t) => {
@@ -193,7 +207,7 @@ test('files of other partitions and topics are none of its business', async (t) 
   ])
     fixture.disk.create(`type=a/${chain}+00000000000000000090+1+0-0.json`);
   fixture.disk.create('type=a/select-color-1-00000000000000000090-0123456789ab.json');
-  assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10 }]);
+  assert.deepEqual(await fixture.adopt(), [{ ...PARTITION, next: 10, missing: [] }]);
 });
 
 test('cut off before, after and in any call of the store, it is done by the next one, and loading goes on', async (t) => {

@@ -5,6 +5,7 @@ import { partitionName } from '../../log/log.ts';
 import type { ChainContext } from './chain.ts';
 import { Chain } from './chain.ts';
 import { filesErrors } from './errors.ts';
+import type { Manifest } from './manifest.ts';
 import { takeOwnership } from './owner.ts';
 import type { ChainIdentity } from './paths.ts';
 import { dataFileChain, parseDataFileName, parsePlainFileName, plainFileChain } from './paths.ts';
@@ -27,16 +28,19 @@ export interface AdoptFilesOptions extends ChainContext {
   readonly signal: AbortSignal;
 }
 
-/** A partition that loading goes on with in a store that knew nothing of it. */
+/** A partition that loading goes on with, in a store that knew nothing of it, or too little. */
 export interface Adopted extends TopicPartition {
   /** The next offset to be loaded. */
   readonly next: number;
+  /** Where committed files should stand that are nowhere: they are passed over. */
+  readonly missing: readonly string[];
 }
 
 /**
  * Begins the chains that the log says there should be and the store lacks, which stops loading
  * otherwise: each with a `gap` up to where loading is to go on. Chains that know where to go on
- * are left alone, so that it can be repeated, also after it was cut off.
+ * are left alone, but for a claim where files of their last commit are nowhere, which stops loading
+ * as well. So it can be repeated, also after it was cut off.
  *
  * @throws FILES_ADOPT_WOULD_DOUBLE, FILES_AHEAD_OF_LOG, FILES_TOPIC_RECREATED: nothing was begun in any partition;
  *   FILES_OWNER_MISMATCH
@@ -44,42 +48,58 @@ export interface Adopted extends TopicPartition {
 export async function adoptFiles(options: AdoptFilesOptions): Promise<Adopted[]> {
   const { store, admin, connector, newId, signal } = options;
   const owner = await takeOwnership(store, { connector, logId: await admin.logId() }, newId, signal);
-  const missing = await chainsWithout(options, owner);
-  if (missing.length === 0) return [];
-  const standing = await Array.fromAsync(listDataFiles(store, signal));
-  for (const { chain, next } of missing) refuseDoubling(standing, chain.identity, next, options.from);
+  const { known, unknown } = await chainsOf(options, owner);
+  const standing = unknown.length === 0 ? [] : await Array.fromAsync(listDataFiles(store, signal));
+  for (const { chain, next } of unknown) refuseDoubling(standing, chain.identity, next, options.from);
   const adopted: Adopted[] = [];
-  for (const { chain, next } of missing) {
+  for (const { chain, next } of unknown) {
     const { topic, partition } = chain.identity;
-    if (await begin(chain, next, signal)) adopted.push({ topic, partition, next });
+    if (await begin(chain, next, signal)) adopted.push({ topic, partition, next, missing: [] });
+  }
+  for (const { chain, newest, next } of known) {
+    const { topic, partition } = chain.identity;
+    const missing = await passOver(chain, newest, signal);
+    if (missing.length > 0) adopted.push({ topic, partition, next, missing });
   }
   return adopted;
 }
 
-interface MissingChain {
+interface ChainToBegin {
   readonly chain: Chain;
   readonly next: number;
 }
 
-/** The chains of partitions that were loaded, and that the store knows nothing of. */
-async function chainsWithout(options: AdoptFilesOptions, owner: string): Promise<MissingChain[]> {
+interface KnownChain extends ChainToBegin {
+  readonly newest: Manifest;
+}
+
+/** The chains of partitions that were loaded: those that the store knows, and those that it knows nothing of. */
+async function chainsOf(
+  options: AdoptFilesOptions,
+  owner: string,
+): Promise<{ readonly known: readonly KnownChain[]; readonly unknown: readonly ChainToBegin[] }> {
   const { store, admin, connector, from, signal } = options;
   const positions = await admin.committed(`connect-${connector}`);
-  const missing: MissingChain[] = [];
+  const known: KnownChain[] = [];
+  const unknown: ChainToBegin[] = [];
   for (const { name: topic, id: topicId } of await topicsOf(options)) {
     for (const bounds of await admin.offsets(topic)) {
       const { partition } = bounds;
       const position = positions.find((of) => of.topic === topic && of.partition === partition)?.offset ?? 0;
-      if (position === 0) continue;
       const chain = new Chain(store, { connector: owner, topic, topicId, partition }, options);
-      if (typeof (await chain.newest(signal))?.end === 'number') continue;
+      const newest = await chain.newest(signal);
+      if (newest && newest.end !== null) {
+        known.push({ chain, newest, next: newest.end + 1 });
+        continue;
+      }
+      if (position === 0) continue;
       if (await isRecreated(chain, signal)) {
         throw filesErrors.FILES_TOPIC_RECREATED(`${topic} is not the topic that was loaded so far, only its namesake`);
       }
-      missing.push({ chain, next: nextOf(bounds, position, from) });
+      unknown.push({ chain, next: nextOf(bounds, position, from) });
     }
   }
-  return missing;
+  return { known, unknown };
 }
 
 async function topicsOf({ admin, topics, connector }: AdoptFilesOptions): Promise<readonly TopicDescription[]> {
@@ -121,6 +141,15 @@ function refuseDoubling(standing: readonly string[], identity: ChainIdentity, ne
 function isOfPartition(chain: string, other: string): boolean {
   const withoutConnector = (name: string) => name.split('+').toSpliced(2, 1).join('+');
   return withoutConnector(chain) === withoutConnector(other);
+}
+
+/** Sets a claim behind the newest manifest if files of it are nowhere, and says where they should stand. */
+async function passOver(chain: Chain, newest: Manifest, signal: AbortSignal): Promise<readonly string[]> {
+  const missing = (await chain.finishStanding(newest, signal)).map(({ final }) => final);
+  if (missing.length === 0) return [];
+  const assignment = await chain.assign(() => {}, signal, 'pass');
+  await assignment.giveUp(AbortSignal.timeout(GIVE_UP_MS));
+  return missing;
 }
 
 /** Begins a chain at `next`; false if somebody else was quicker, and may have loaded more by now. */

@@ -11,7 +11,7 @@ import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.t
 import type { ChainIdentity, ChainPlaces, DataFileName } from './paths.ts';
 import { chainPlaces, dataFileName, manifestName, manifestNumber } from './paths.ts';
 import { Publication } from './publication.ts';
-import type { FileStore } from './stores/file-store.ts';
+import type { FileStore, SealedFile } from './stores/file-store.ts';
 import { readWhole } from './stores/file-store.ts';
 
 /** How many manifests are kept unless a test says otherwise; older ones are deleted as new ones come. */
@@ -120,13 +120,19 @@ export class Chain {
 
   /**
    * Takes the partition over. `check` sees the newest manifest before anything is changed and
-   * throws if loading can't go on from there.
+   * throws if loading can't go on from there. Committed files that are nowhere stop it too, unless
+   * a person has said that they may be passed over: behind a claim nobody looks for them again.
    */
-  async assign(check: (newest: Manifest | undefined) => void, signal: AbortSignal): Promise<Assignment> {
+  async assign(
+    check: (newest: Manifest | undefined) => void,
+    signal: AbortSignal,
+    missing: 'stop' | 'pass' = 'stop',
+  ): Promise<Assignment> {
     for (;;) {
       const newest = await this.newest(signal);
       check(newest);
-      if (newest) await this.finish(newest, signal);
+      if (newest && missing === 'stop') await this.finish(newest, signal);
+      else if (newest) await this.finishStanding(newest, signal);
       const number = (newest?.number ?? -1) + 1;
       const assignment = this.context.newId();
       const claim: Manifest = {
@@ -198,20 +204,23 @@ export class Chain {
    * nowhere was finished and then taken by something that goes by newer manifests.
    */
   async finish(manifest: Manifest, signal: AbortSignal): Promise<void> {
-    if (manifest.files.length === 0) return;
+    const [first] = await this.finishStanding(manifest, signal);
+    if (!first) return;
+    throw filesErrors.FILES_DATA_MISSING(
+      `${first.final} was committed, but it is gone, and ${first.temporary} as well`,
+    );
+  }
+
+  /** Does so with all that stand somewhere. Resolves to the others, if no newer manifest explains why they are gone. */
+  async finishStanding(manifest: Manifest, signal: AbortSignal): Promise<readonly SealedFile[]> {
+    if (manifest.files.length === 0) return [];
     const missing = await this.retry(signal, async () => {
       await this.store.makeDirectories(foldersOf(manifest.files), signal);
       return this.store.finish(manifest.files, signal);
     });
-    const [first] = missing;
-    if (!first) {
-      await this.#endSources(manifest, signal);
-      return;
-    }
-    if (((await this.numbers(signal)).at(-1) ?? -1) > manifest.number) return;
-    throw filesErrors.FILES_DATA_MISSING(
-      `${first.final} was committed, but it is gone, and ${first.temporary} as well`,
-    );
+    if (missing.length === 0) await this.#endSources(manifest, signal);
+    else if (((await this.numbers(signal)).at(-1) ?? -1) <= manifest.number) return missing;
+    return [];
   }
 
   /** Joins files to one that is merged so. Where the store refuses it nothing is wrong: each record stands in one file. */

@@ -47,7 +47,7 @@ export const filesErrors = defineErrors({
   },
   FILES_DATA_MISSING: {
     decision: 'stop',
-    help: 'A committed file is neither at its place nor waiting to be moved there. Restore it from a copy; it is named in the message.',
+    help: 'A file of the last commit, which the message names, is neither at its place nor waiting to be moved there. Restore it from a copy. If it was moved or deleted on purpose, stop loading and run "millrace adopt NAME", which passes over it.',
   },
   FILES_PATH_OCCUPIED: {
     decision: 'stop',
