@@ -137,6 +137,14 @@ export const filesErrors = defineErrors({
     decision: 'stop',
     help: 'Check the key, its secret and its token, or what AWS tools would find in the environment and files; a temporary key may have expired.',
   },
+  FILES_S3_NO_CREDENTIALS: {
+    decision: 'retry',
+    help: 'Set "accessKeyId" and "secretAccessKey", or give credentials where AWS tools look: environment, files, the metadata service of the machine. It is looked again by itself.',
+  },
+  FILES_S3_TLS: {
+    decision: 'stop',
+    help: 'Name in "ca" a readable PEM file with the authority that signed the certificate, and in "endpoint" the host that the certificate is for.',
+  },
   FILES_S3_REGION: {
     decision: 'stop',
     help: 'Set "region" to that of the bucket, and "endpoint" to an address of that region.',

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { crc32 } from 'node:zlib';
+import { readAuthorities } from '../../../../support/certificates.ts';
 import type { MillraceError } from '../../../../support/errors.ts';
 import { messageOf } from '../../../../support/errors.ts';
 import { settleAll } from '../../../../support/settle-all.ts';
@@ -51,14 +50,12 @@ export interface HdfsRequests
 }
 
 async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
-  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await readAuthorities(ca) });
+  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await authoritiesOf(ca) });
 }
 
-async function readAuthorities(file: string): Promise<string> {
+async function authoritiesOf(file: string): Promise<string> {
   try {
-    const ca = await readFile(file, 'utf8');
-    createSecureContext({ ca });
-    return ca;
+    return await readAuthorities(file);
   } catch (error) {
     throw filesErrors.FILES_HDFS_TLS(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
   }

@@ -47,8 +47,8 @@ export class Bucket {
 
   /** The bytes of an object as they come. */
   async *read(key: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    const { Body: body } = await this.#client.call(this.#small(key, signal), (s3, options) =>
-      s3.getObject(this.#at(key), { abortSignal: AbortSignal.any([signal, options.abortSignal]) }),
+    const { Body: body } = await this.#client.call(this.#small(key, signal), (s3, { abortSignal }) =>
+      untilAnswered(abortSignal, (signal) => s3.getObject(this.#at(key), { abortSignal: signal })),
     );
     const stream = body as unknown as AsyncIterable<Uint8Array> & { destroy(): void };
     const end = () => stream.destroy();
@@ -212,5 +212,21 @@ export class Bucket {
 
   #of({ key, uploadId }: OpenUpload) {
     return { ...this.#at(key), UploadId: uploadId };
+  }
+}
+
+/**
+ * Asks with a deadline that ends once the head of the answer is there. The SDK goes on to heed the signal
+ * for as long as the body comes, which may take any time.
+ */
+async function untilAnswered<T>(deadline: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const end = () => late.abort(deadline.reason);
+  deadline.addEventListener('abort', end, { once: true });
+  try {
+    deadline.throwIfAborted();
+    return await ask(late.signal);
+  } finally {
+    deadline.removeEventListener('abort', end);
   }
 }

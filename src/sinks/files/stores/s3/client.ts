@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import { Backoff } from '../../../../support/backoff.ts';
+import { readAuthorities } from '../../../../support/certificates.ts';
 import { systemClock } from '../../../../support/clock.ts';
-import { decisionOf } from '../../../../support/errors.ts';
-import { isGone } from '../../errors.ts';
+import { decisionOf, messageOf } from '../../../../support/errors.ts';
+import { filesErrors, isGone } from '../../errors.ts';
 import type { S3StoreConfig } from './config.ts';
 import { codeError } from './failures.ts';
 
@@ -71,9 +71,10 @@ export class S3Client {
       import('@aws-sdk/client-s3'),
       import('@smithy/node-http-handler'),
     ]);
-    const { region, endpoint, pathStyle, accessKeyId, secretAccessKey, sessionToken, ca, deadline } = this.#config;
+    const { region, endpoint, pathStyle, accessKeyId, secretAccessKey, sessionToken } = this.#config;
+    const { ca, deadline, uploadDeadline } = this.#config;
     const agent = { keepAlive: true, maxSockets: MOST_CONNECTIONS };
-    const trusted = ca === undefined ? {} : { ca: await readFile(ca, 'utf8') };
+    const trusted = ca === undefined ? {} : { ca: await this.#authorities(ca) };
     return new S3({
       region,
       forcePathStyle: pathStyle,
@@ -88,10 +89,19 @@ export class S3Client {
       maxAttempts: 1,
       requestHandler: new NodeHttpHandler({
         connectionTimeout: CONNECT_MS,
-        socketTimeout: deadline,
+        // Silence in a download. A request has its own deadline, of which this must not come first.
+        socketTimeout: Math.max(deadline, uploadDeadline),
         httpAgent: agent,
         httpsAgent: { ...agent, ...trusted },
       }),
     });
+  }
+
+  async #authorities(file: string): Promise<string> {
+    try {
+      return await readAuthorities(file);
+    } catch (error) {
+      throw filesErrors.FILES_S3_TLS(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { isUntrusted } from '../../../../support/certificates.ts';
 import type { ErrorMaker } from '../../../../support/errors.ts';
 import { MillraceError, messageOf } from '../../../../support/errors.ts';
 import { filesErrors } from '../../errors.ts';
@@ -11,7 +12,7 @@ const BY_CODE: Readonly<Record<string, ErrorMaker>> = {
   SignatureDoesNotMatch: filesErrors.FILES_S3_CREDENTIALS,
   InvalidToken: filesErrors.FILES_S3_CREDENTIALS,
   ExpiredToken: filesErrors.FILES_S3_CREDENTIALS,
-  CredentialsProviderError: filesErrors.FILES_S3_CREDENTIALS,
+  CredentialsProviderError: filesErrors.FILES_S3_NO_CREDENTIALS,
   AccessDenied: filesErrors.FILES_NOT_PERMITTED,
   PermanentRedirect: filesErrors.FILES_S3_REGION,
   AuthorizationHeaderMalformed: filesErrors.FILES_S3_REGION,
@@ -20,7 +21,13 @@ const BY_CODE: Readonly<Record<string, ErrorMaker>> = {
   SlowDown: filesErrors.FILES_S3_THROTTLED,
   TooManyRequests: filesErrors.FILES_S3_THROTTLED,
   ServiceUnavailable: filesErrors.FILES_S3_THROTTLED,
+  // What the key service of encrypted buckets says, passed on with 400.
+  ThrottlingException: filesErrors.FILES_S3_THROTTLED,
+  Throttling: filesErrors.FILES_S3_THROTTLED,
+  RequestLimitExceeded: filesErrors.FILES_S3_THROTTLED,
   RequestTimeout: filesErrors.FILES_STORE_UNAVAILABLE,
+  // The connection was cut in the middle of a body.
+  IncompleteBody: filesErrors.FILES_STORE_UNAVAILABLE,
   OperationAborted: filesErrors.FILES_STORE_UNAVAILABLE,
   ConditionalRequestConflict: filesErrors.FILES_STORE_UNAVAILABLE,
 };
@@ -49,6 +56,7 @@ export function codeError(what: string, error: unknown): MillraceError {
   const { name = '', $metadata: { httpStatusCode: status = 0 } = {} } = error as Answered;
   const detail = JSON.stringify(messageOf(error).slice(0, SHOWN_CHARACTERS));
   const message = `${what}: ${statusText(status)}${/^\w{1,60}$/.test(name) ? name : 'error'} ${detail}`;
+  if (isUntrusted(error)) return filesErrors.FILES_S3_TLS(message, { cause: error });
   const known = Object.hasOwn(BY_CODE, name) ? BY_CODE[name] : BY_STATUS[status];
   const refused = status >= 400 && status < 500;
   const make = known ?? (refused ? filesErrors.FILES_S3_REFUSED : filesErrors.FILES_STORE_UNAVAILABLE);
