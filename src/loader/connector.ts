@@ -163,7 +163,8 @@ export class Connector {
         durable: (records, duplicates) => {
           this.#loaded += records;
           this.#duplicates += duplicates;
-          progressed();
+          // A position that the store told at the start is no progress.
+          if (records > 0) progressed();
         },
         stumbled: (error) => {
           this.#restarts++;

@@ -6,6 +6,7 @@ import { recordAt } from '../../test/support/records.ts';
 import { until } from '../../test/support/until.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { PartitionWriter, Sink } from '../sinks/sink.ts';
+import { defineErrors } from '../support/errors.ts';
 import { silentLogger } from '../support/logger.ts';
 import { PartitionLoad } from './partition-load.ts';
 
@@ -110,3 +111,54 @@ for (const keepsPosition of [false, true]) {
     await load.abandon();
   });
 }
+
+test('a store that takes records and never makes them durable is left alone for longer and longer', async () => {
+  const clock = new TestClock();
+  const waits: number[] = [];
+  const sleep = clock.sleep.bind(clock);
+  clock.sleep = (ms, signal) => {
+    waits.push(ms);
+    return sleep(ms, signal);
+  };
+  const away = defineErrors({ STORE_AWAY: { decision: 'retry', help: 'wait' } });
+  const reports: number[] = [];
+  let written = 0;
+  const sink: Sink = {
+    open: async () => {},
+    close: async () => {},
+    partition: async () => ({
+      resumeOffset: () => 0,
+      write: async () => {
+        // Each writer takes one batch, and fails at the next.
+        if (++written % 2 === 0) throw away.STORE_AWAY('no answer');
+        return { durableUpTo: 0, duplicates: 0 };
+      },
+      flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
+      flushDueAt: () => undefined,
+      abandon: async () => {},
+    }),
+  };
+  const config = { ...CONFIG, retryInitial: 1_000, retryMax: 60_000 };
+  let failed = 0;
+  const load = new PartitionLoad({
+    ...{ partition: PARTITION, sink, config, clock, logger: silentLogger },
+    seek: () => {},
+    room: () => {},
+    durable: (offset) => void reports.push(offset),
+    stumbled: () => void failed++,
+    failed: (error) => assert.fail(String(error)),
+  });
+  await load.start();
+  for (let round = 1; round <= 5; round++) {
+    for (const from of [0, 10]) {
+      const records = Array.from({ length: 10 }, (_, i) => recordAt(from + i));
+      load.offer({ ...PARTITION, records, bytes: 1, endOffset: 20 });
+    }
+    await until('it has stumbled, and waits', () => failed === round && clock.sleeping > 0);
+    assert.ok(waits.at(-1)! >= 500 * 2 ** (round - 1), `${waits.at(-1)} ms in round ${round}`);
+    clock.advance(config.retryMax);
+    await until('it goes on', () => reports.length === round + 1);
+  }
+  await load.abandon();
+  assert.deepEqual(new Set(reports), new Set([0]), 'what the store says at each start, and nothing else');
+});

@@ -142,21 +142,18 @@ export class PartitionLoad {
       const due = writer.flushDueAt();
       const batch = this.#queue[0];
       if (this.#stopping || (due !== undefined && due <= this.#options.clock.monotonic())) {
-        this.#advance(await writer.flush(signal));
-        backoff.reset();
+        if (this.#advance(await writer.flush(signal))) backoff.reset();
         if (this.#stopping) return;
       } else if (batch) {
         this.#queue.shift();
         this.#assertUncut(batch);
         for await (const slice of slicesOf(this.#wanted(batch.records))) {
-          const progress = await writer.write(slice, signal, batch.leaderEpoch);
-          this.#advance(progress);
-          if (progress.durableUpTo !== undefined) backoff.reset();
+          if (this.#advance(await writer.write(slice, signal, batch.leaderEpoch))) backoff.reset();
         }
         this.#queuedBytes -= batch.bytes;
         this.#tellRoom();
       } else if (await this.#somethingToDo(due, writer.underway)) {
-        this.#advance(await writer.write([], signal));
+        if (this.#advance(await writer.write([], signal))) backoff.reset();
       }
     }
   }
@@ -198,11 +195,14 @@ export class PartitionLoad {
     return told;
   }
 
-  #advance({ durableUpTo, duplicates }: Progress): void {
-    if (durableUpTo === undefined) return;
-    const before = this.#position ?? durableUpTo;
+  /** Passes on what is new, and says whether more is durable than before: taking records alone is no progress. */
+  #advance({ durableUpTo, duplicates }: Progress): boolean {
+    if (durableUpTo === undefined) return false;
+    const before = this.#position;
+    const records = Math.max(0, durableUpTo - (before ?? durableUpTo));
     this.#position = durableUpTo;
-    this.#options.durable(durableUpTo, Math.max(0, durableUpTo - before), duplicates);
+    if (durableUpTo !== before || duplicates > 0) this.#options.durable(durableUpTo, records, duplicates);
+    return records > 0;
   }
 
   /** Goes on where the store says, else where the group's position or the last writer's durable end is. */
