@@ -118,6 +118,11 @@ export class HdfsLoading {
     return lastError!.message;
   }
 
+  /** How often loading had to start anew. */
+  get restarts(): number {
+    return this.#connector.snapshot.restarts;
+  }
+
   /** What an operator does once the cause is gone. */
   restart(): void {
     this.#connector.restart();

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { isUntrusted } from '../../../../support/certificates.ts';
 import { http } from '../../../../support/node-http.ts';
 
@@ -13,6 +14,8 @@ const MAX_ANSWER_BYTES = 16 << 20;
 /** Idle connections that are kept to one host. Those in use are not bounded here: each open file has one. */
 const MAX_IDLE_CONNECTIONS = 64;
 const LATE = 'there was no answer in time';
+/** Longest time for a connection. It is never the longest wait: the deadline holds as well. */
+const CONNECT_MS = 10_000;
 const AGENT = { keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS } as const;
 
 export interface HttpOptions {
@@ -36,9 +39,16 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
-/** The request was certainly not made: nothing listens there, or it is not who we trust. */
+/** The request was certainly not made: there was no connection, or it was not to whom we trust. */
 export class NotSent extends Error {
   override readonly name = 'NotSent';
+  /** The address that was tried, if it is known. */
+  readonly address: string | undefined;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly address?: string | undefined } = {}) {
+    super(message, options);
+    this.address = options.address ?? (options.cause as { address?: string } | undefined)?.address;
+  }
 }
 
 /** Connections that are kept, to NameNodes and DataNodes. */
@@ -93,6 +103,7 @@ export class HttpClient {
       ...(signal ? { signal } : {}),
       timeout: this.#deadlineMs,
     });
+    request.once('socket', (socket) => boundConnecting(request, socket, Math.min(CONNECT_MS, this.#deadlineMs)));
     // Whoever waits for the answer meets a failure; one that comes when nobody waits ends nothing else.
     return request.on('error', () => {});
   }
@@ -112,6 +123,7 @@ export class HttpClient {
 export class Upload {
   readonly #request: ClientRequest;
   readonly #deadlineMs: number;
+  readonly #connected: Promise<void>;
   readonly #answered: Promise<HttpAnswer>;
   #early: HttpAnswer | undefined;
   #failure: Error | undefined;
@@ -121,6 +133,8 @@ export class Upload {
     this.#deadlineMs = deadlineMs;
     // The pause between two pieces may be long; each write and the end have the deadline instead.
     request.setTimeout(0);
+    this.#connected = connectionOf(request);
+    this.#connected.catch(() => {});
     this.#answered = once(request, 'response').then(([answer]) => whole(answer as IncomingMessage));
     this.#answered.then(
       (answer) => {
@@ -141,6 +155,18 @@ export class Upload {
   /** What ended the request without an answer. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Settles once there is a connection; rejects with {@link NotSent} if there will be none. */
+  async connected(signal: AbortSignal): Promise<void> {
+    const abort = () => this.#request.destroy(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#connected;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   /** Settles when the bytes have been handed to the system, and may be reused. An early answer is a failure. */
@@ -186,6 +212,37 @@ export class Upload {
 
 export function isGood(status: number): boolean {
   return status >= 200 && status < 300;
+}
+
+/** Ends a request whose connection takes too long: a machine that is gone does not even refuse. */
+function boundConnecting(request: ClientRequest, socket: Socket, withinMs: number): void {
+  if (!socket.connecting) return;
+  let address: string | undefined;
+  socket.once('lookup', (_, found: string) => {
+    address = found;
+  });
+  const end = () => request.destroy(new NotSent('there was no connection in time', { address }));
+  const timer = setTimeout(end, withinMs);
+  const clear = () => clearTimeout(timer);
+  socket.once(connectedEvent(socket), clear).once('close', clear);
+}
+
+/** When the other side can be talked to: over TLS it must have proved itself first. */
+function connectedEvent(socket: Socket): 'connect' | 'secureConnect' {
+  return 'encrypted' in socket ? 'secureConnect' : 'connect';
+}
+
+async function connectionOf(request: ClientRequest): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  request.once('socket', (socket) => {
+    if (socket.connecting) socket.once(connectedEvent(socket), () => resolve());
+    else resolve();
+  });
+  // Before there is a connection nothing can have been sent.
+  request.once('error', (error) => {
+    reject(error instanceof NotSent ? error : new NotSent(error.message, { cause: error }));
+  });
+  await promise;
 }
 
 async function whole(answer: IncomingMessage): Promise<HttpAnswer> {

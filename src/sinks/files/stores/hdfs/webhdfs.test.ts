@@ -23,6 +23,15 @@ async function serve(t: TestContext, handle: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Where nothing listens. */
+async function absent(): Promise<string> {
+  const gone = createServer().listen(0, '127.0.0.1');
+  await once(gone, 'listening');
+  const address = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+  await new Promise((resolve) => gone.close(resolve));
+  return address;
+}
+
 function clientOf(t: TestContext, namenodes: readonly string[], options: Partial<WebHdfsOptions> = {}): WebHdfs {
   const client = new WebHdfs({ namenodes, headers: {}, deadline: 10_000, ...options });
   t.after(() => client.close());
@@ -66,10 +75,7 @@ test('of two NameNodes the active one is asked, however many ask at once', async
 });
 
 test('a NameNode that does not run is passed over, and none that does is named', async (t) => {
-  const gone = createServer().listen(0, '127.0.0.1');
-  await once(gone, 'listening');
-  const nowhere = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
-  await new Promise((resolve) => gone.close(resolve));
+  const nowhere = await absent();
   const client = clientOf(t, [nowhere, await serve(t, active)]);
   assert.equal((await client.status('/f', t.signal))?.length, 5);
   assert.equal(
@@ -151,6 +157,43 @@ test('an append goes where the NameNode says, and is good with a 200', async (t)
   await appending(200);
   assert.deepEqual(seen, ['POST /webhdfs/v1/f?op=APPEND', 'POST', 'more']);
   await assert.rejects(appending(201), { code: 'FILES_STORE_UNAVAILABLE' });
+});
+
+test('where the NameNode sends us to a DataNode that is gone, it is asked for another one', async (t) => {
+  const [gone, taken] = [await absent(), [] as IncomingMessage[]];
+  const dataNode = await serve(t, (request, response) => {
+    if (request.method === 'GET') answer(response, 200, 'content');
+    else taking(taken)(request, response);
+  });
+  const asked: URLSearchParams[] = [];
+  const target = () => (asked.at(-1)?.has('excludedatanodes') ? dataNode : gone);
+  const nameNode = await serve(t, (request, response) => {
+    asked.push(new URL(request.url!, 'http://localhost').searchParams);
+    sendingTo(target)(request, response);
+  });
+  const client = clientOf(t, [nameNode]);
+  const writing = await client.create('/f', t.signal);
+  await writing.write(Buffer.from('content'), t.signal);
+  await writing.end(t.signal);
+  assert.equal(taken.length, 1);
+  assert.equal(String(Buffer.concat(await Array.fromAsync(client.read('/f', t.signal)))), '"content"');
+  const excluded = asked.map((parameters) => parameters.get('excludedatanodes'));
+  assert.deepEqual(excluded, [null, '127.0.0.1', null, '127.0.0.1']);
+  assert.ok(asked.every((parameters) => ['CREATE', 'OPEN'].includes(parameters.get('op')!)));
+});
+
+test('where all DataNodes are gone, that is told after a few', async (t) => {
+  const [gone, asked] = [await absent(), [] as IncomingMessage[]];
+  const nameNode = await serve(
+    t,
+    sendingTo(() => gone, asked),
+  );
+  const client = clientOf(t, [nameNode]);
+  await assert.rejects(client.create('/f', t.signal), { code: 'FILES_STORE_UNAVAILABLE', decision: 'retry' });
+  assert.equal(asked.length, 5);
+  const stop = new AbortController();
+  stop.abort();
+  await assert.rejects(client.create('/f', stop.signal), { name: 'AbortError' });
 });
 
 test('more files can be open than a pool has connections', async (t) => {

@@ -5,15 +5,19 @@
  *
  * https://hadoop.apache.org/docs/r3.5.0/hadoop-project-dist/hadoop-hdfs/WebHDFS.html
  */
+import { isUntrusted } from '../../../../support/certificates.ts';
 import { filesErrors } from '../../errors.ts';
 import { coded, isNotFound, RemoteException, remoteException } from './answers.ts';
-import { HttpClient } from './http.ts';
+import type { HttpRequest, Upload } from './http.ts';
+import { HttpClient, NotSent } from './http.ts';
 import type { NameNodesOptions, Operation } from './namenodes.ts';
 import { describe, NameNodes } from './namenodes.ts';
 import { Writing } from './writing.ts';
 
 const OK = 200;
 const CREATED = 201;
+/** How many DataNodes are tried before an operation fails. */
+const MOST_DATANODES = 5;
 
 export interface WebHdfsOptions extends NameNodesOptions {
   /** The authorities to trust, in PEM. */
@@ -192,8 +196,7 @@ export class WebHdfs {
     if (blockSize !== undefined) parameters['blocksize'] = String(blockSize);
     // The first step changes nothing.
     const operation = { method: 'PUT', op: 'CREATE', path, parameters, repeat: 'harmless' } as const;
-    const request = await this.#nodes.redirected(operation, signal);
-    return new Writing(`create ${path}`, this.#http.upload(request), CREATED);
+    return new Writing(`create ${path}`, await this.#upload(operation, signal), CREATED);
   }
 
   /**
@@ -203,8 +206,7 @@ export class WebHdfs {
   async append(path: string, signal: AbortSignal): Promise<Writing> {
     // The first step changes nothing.
     const operation = { method: 'POST', op: 'APPEND', path, repeat: 'harmless' } as const;
-    const request = await this.#nodes.redirected(operation, signal);
-    return new Writing(`append to ${path}`, this.#http.upload(request), OK);
+    return new Writing(`append to ${path}`, await this.#upload(operation, signal), OK);
   }
 
   /** The bytes of a file. */
@@ -212,7 +214,7 @@ export class WebHdfs {
     const operation = { method: 'GET', op: 'OPEN', path, repeat: 'harmless' } as const;
     const what = `read ${path}`;
     try {
-      const answer = await this.#http.download({ ...(await this.#nodes.redirected(operation, signal)), signal });
+      const answer = await this.#elsewhere(operation, signal, (request) => this.#http.download({ ...request, signal }));
       if ('body' in answer) throw remoteException(answer);
       for await (const chunk of answer) yield chunk as Buffer;
       if (!answer.complete) throw new Error('the answer was cut');
@@ -223,6 +225,34 @@ export class WebHdfs {
 
   close(): void {
     this.#http.close();
+  }
+
+  #upload(operation: Operation, signal: AbortSignal): Promise<Upload> {
+    return this.#elsewhere(operation, signal, async (request) => {
+      const upload = this.#http.upload(request);
+      await upload.connected(signal);
+      return upload;
+    });
+  }
+
+  /**
+   * Goes where the NameNode says, and where nobody is, asks it for another place. It sends us to a DataNode that has
+   * died until it misses it, which takes ten minutes, and to one on our own machine before all others.
+   */
+  async #elsewhere<T>(operation: Operation, signal: AbortSignal, go: (to: HttpRequest) => Promise<T>): Promise<T> {
+    const absent = new Set<string>();
+    for (let tried = 1; ; tried++) {
+      const parameters = { ...operation.parameters, ...(absent.size > 0 && { excludedatanodes: [...absent].join() }) };
+      const request = await this.#nodes.redirected({ ...operation, parameters }, signal);
+      try {
+        return await go(request);
+      } catch (error) {
+        const isAbsent = error instanceof NotSent && !isUntrusted(error.cause ?? {});
+        if (!isAbsent || tried === MOST_DATANODES) throw coded(describe(operation), error, signal);
+        // NameNodes know DataNodes by address, and send us to them by name.
+        absent.add(error.address ?? request.url.hostname);
+      }
+    }
   }
 
   async #askJson<T>(operation: Operation, signal: AbortSignal): Promise<T> {
