@@ -19,6 +19,9 @@ import { createFilesSink } from './sink.ts';
 
 const PARTITION = { topic: 'select-color', partition: 0 };
 
+/** What waits before it tries again goes on at once. */
+const RESTLESS = Object.assign(new TestClock(START), { sleep: async () => {} });
+
 /** One disk in memory, and sinks over it as processes that start would make them. */
 class Fixture {
   readonly disk = new MemoryDisk();
@@ -35,7 +38,7 @@ class Fixture {
       connector: 'plain',
       admin: new TestAdmin(),
       deadLetters: { put: async () => {} },
-      clock: new TestClock(START),
+      clock: RESTLESS,
       logger: silentLogger,
       dataDirectory: this.#directory,
     };
@@ -174,6 +177,23 @@ test('a failure at any call of the store loses nothing', async (t) => {
       if (failing > calls) break;
     }
   }
+});
+
+test('a store that does not answer for a while doubles nothing: what may have its name by then is finished', async (t) => {
+  const fixture = new Fixture(t);
+  let unanswered = 20;
+  const intercept: Intercept = async ({ name }, act) => {
+    if (name !== 'finish' || unanswered === 0) return act();
+    // It happens, the first time, and nobody hears of it.
+    if (unanswered-- === 20) act();
+    throw filesErrors.FILES_STORE_UNAVAILABLE('no answer to finish');
+  };
+  const writer = await fixture.writer(intercept);
+  await fixture.write(writer, 0, 3);
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 3);
+  await writer.abandon();
+  assert.equal(unanswered, 0);
+  assert.deepEqual(await fixture.ids(), ['event-0', 'event-1', 'event-2']);
 });
 
 test('a path with manifests is not added to without them', async (t) => {

@@ -1,13 +1,21 @@
+import type { Clock } from '../../support/clock.ts';
 import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import { settleAll } from '../../support/settle-all.ts';
-import type { CommitPlan } from './chain.ts';
+import type { ChainContext, CommitPlan } from './chain.ts';
 import { foldersOf } from './chain.ts';
 import { filesErrors } from './errors.ts';
 import type { Hold } from './hold.ts';
 import type { ChainIdentity, DataFileName } from './paths.ts';
 import { chainName, plainFileName, WORK } from './paths.ts';
+import { retrying } from './retrying.ts';
 import type { FileStore } from './stores/file-store.ts';
+
+/**
+ * Two minutes: a store that changes its NameNode comes back within. What of a commit has its name by then would
+ * be loaded once more if it were given up, and finishing is the same every time.
+ */
+const PATIENCE = { attempts: 70, initialMs: 20, maxMs: 2_000 };
 
 /**
  * The plain mode: files are written under temporary names and then moved to their places, and the
@@ -24,30 +32,31 @@ export class PlainHold implements Hold {
   readonly #store: FileStore;
   readonly #identity: ChainIdentity;
   readonly #id: string;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #folder: string;
   #end: number | null = null;
   /** The commit begun last; it settles after all before it. */
   #underway: Promise<void> = Promise.resolve();
 
-  private constructor(store: FileStore, identity: ChainIdentity, id: string, logger: Logger) {
+  private constructor(store: FileStore, identity: ChainIdentity, { clock, logger, newId }: ChainContext) {
     this.#store = store;
     this.#identity = identity;
-    this.#id = id;
+    this.#id = newId();
+    this.#clock = clock;
     this.#logger = logger;
-    this.#folder = `${temporaryFolder(identity)}/${id}`;
+    this.#folder = `${temporaryFolder(identity)}/${this.#id}`;
   }
 
-  /** Takes a partition: removes what earlier holds left unfinished. `id` is a new UUID. */
+  /** Takes a partition: removes what earlier holds left unfinished. */
   static async take(
     store: FileStore,
     identity: ChainIdentity,
-    id: string,
-    logger: Logger,
+    context: ChainContext,
     signal: AbortSignal,
   ): Promise<PlainHold> {
     await store.remove(temporaryFolder(identity), signal);
-    return new PlainHold(store, identity, id, logger);
+    return new PlainHold(store, identity, context);
   }
 
   get end(): number | null {
@@ -70,8 +79,10 @@ export class PlainHold implements Hold {
   async #commit({ files, closed, end }: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
     await settleAll([before, closed ?? Promise.resolve()]);
     if (files.length > 0) {
-      await this.#store.makeDirectories(foldersOf(files), signal);
-      const [missing] = await this.#store.finish(files, signal);
+      const [missing] = await retrying(PATIENCE, this.#clock, signal, async () => {
+        await this.#store.makeDirectories(foldersOf(files), signal);
+        return this.#store.finish(files, signal);
+      });
       if (missing) throw filesErrors.FILES_GONE(`${missing.temporary} was removed before it was finished`);
     }
     this.#end = end;

@@ -1,7 +1,6 @@
 import path from 'node:path';
-import { Backoff } from '../../support/backoff.ts';
 import type { Clock } from '../../support/clock.ts';
-import { decisionOf, messageOf } from '../../support/errors.ts';
+import { messageOf } from '../../support/errors.ts';
 import type { Logger } from '../../support/logger.ts';
 import { settleAll } from '../../support/settle-all.ts';
 import { filesErrors, isGone, isJoinRefused } from './errors.ts';
@@ -11,15 +10,15 @@ import { decodeManifest, encodeManifest, MANIFEST_MAX_BYTES } from './manifest.t
 import type { ChainIdentity, ChainPlaces, DataFileName } from './paths.ts';
 import { chainPlaces, dataFileName, manifestName, manifestNumber } from './paths.ts';
 import { Publication } from './publication.ts';
+import { retrying } from './retrying.ts';
 import type { FileStore, SealedFile } from './stores/file-store.ts';
 import { readWhole } from './stores/file-store.ts';
 
 /** How many manifests are kept unless a test says otherwise; older ones are deleted as new ones come. */
 const MANIFESTS_KEPT = 100;
 
-/** How often something that may be tried again is, before the partition is given up for a while. */
-const ATTEMPTS = 6;
-const RETRY = { initialMs: 20, maxMs: 2_000 };
+/** Short: whoever takes the partition next finishes what was committed, so it may be given up for a while. */
+const PATIENCE = { attempts: 6, initialMs: 20, maxMs: 2_000 };
 
 /** How long the removal of what a claim prepared may take, also when the program stops. */
 const DROP_MS = 2_000;
@@ -250,16 +249,8 @@ export class Chain {
   }
 
   /** Tries again what may be tried again. */
-  async retry<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-    const backoff = new Backoff(RETRY);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await act();
-      } catch (error) {
-        if (signal.aborted || attempt === ATTEMPTS || decisionOf(error) !== 'retry') throw error;
-        await this.context.clock.sleep(backoff.next(), signal);
-      }
-    }
+  retry<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    return retrying(PATIENCE, this.context.clock, signal, act);
   }
 
   /**

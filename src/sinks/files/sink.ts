@@ -103,9 +103,9 @@ class FilesSink implements Sink {
 
   async #hold(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
     const topic = await this.#describe(partition.topic);
-    const { connector, logger } = this.#context;
+    const { connector, clock, logger } = this.#context;
     const identity = { ...partition, connector, topicId: topic.id };
-    return PlainHold.take(this.#store, identity, newId(), logger.child({ ...partition }), signal);
+    return PlainHold.take(this.#store, identity, { clock, logger: logger.child({ ...partition }), newId }, signal);
   }
 
   async #claim(partition: TopicPartition, signal: AbortSignal): Promise<Hold> {
