@@ -83,8 +83,8 @@ test('a wrong word is a usage fault', (t) => {
 });
 
 test('versions of Node are compared as numbers', () => {
-  for (const version of ['26.0.0', '26.10.0', '100.0.0']) assert.equal(isNewEnough(version), true, version);
-  for (const version of ['9.0.0', '20.19.1', '25.99.99']) assert.equal(isNewEnough(version), false, version);
+  for (const version of ['26.10.0', '26.12.1', '27.0.0', '100.0.0']) assert.equal(isNewEnough(version), true, version);
+  for (const version of ['9.0.0', '20.19.1', '25.99.99', '26.9.0']) assert.equal(isNewEnough(version), false, version);
 });
 
 interface LockedPackage {
