@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { checkTemplate, DEFAULT_PATH, Layout, OTHER_TYPE, partitionColumns } from './layout.ts';
+import { checkTemplate, DEFAULT_PATH, hasMinutes, Layout, OTHER_TYPE, partitionColumns } from './layout.ts';
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4);
 
@@ -98,4 +98,9 @@ test('any template is refused, or its folders are names that HDFS takes, at one 
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('minutes are those of the time, and not of a name', () => {
+  assert.equal(hasMinutes('{yyyy-MM-dd}/{HH-mm}'), true);
+  assert.equal(hasMinutes('community={type}/date={yyyy-MM-dd}/hour={HH}'), false);
 });

@@ -121,12 +121,21 @@ export function checkTemplate(template: string): string[] {
   if (template.length > TEMPLATE_CHARACTERS) return [`is longer than ${TEMPLATE_CHARACTERS} characters`];
   const folders = parse(template);
   const faults = folders.flatMap(checkFolder);
-  const times = folders.flat().flatMap((part) => (part.kind === 'time' ? part.pattern.match(TIME_FIELD) : []));
+  const times = timeFieldsOf(folders);
   const missing = HOUR_FIELDS.filter((field) => !times.includes(field));
   if (missing.length > 0) {
     faults.push(`mixes events of different hours in one folder: it lacks ${missing.map((f) => `{${f}}`).join(', ')}`);
   }
   return [...new Set(faults)];
+}
+
+/** Whether windows below an hour have folders of their own. */
+export function hasMinutes(template: string): boolean {
+  return timeFieldsOf(parse(template)).includes('mm');
+}
+
+function timeFieldsOf(folders: readonly Folder[]): readonly string[] {
+  return folders.flat().flatMap((part) => (part.kind === 'time' ? (part.pattern.match(TIME_FIELD) ?? []) : []));
 }
 
 /** The names of the partition columns that a template makes: `type`, `date` and `hour`. */

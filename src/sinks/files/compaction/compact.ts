@@ -4,7 +4,7 @@ import type { ChainContext } from '../chain.ts';
 import { Chain } from '../chain.ts';
 import type { FilesConfig } from '../config.ts';
 import { filesErrors } from '../errors.ts';
-import { folderTimes } from '../layout.ts';
+import { folderTimes, hasMinutes } from '../layout.ts';
 import { readOwner } from '../owner.ts';
 import { dataFileChain, parseChainName, WORK } from '../paths.ts';
 import type { FileStore } from '../stores/file-store.ts';
@@ -97,7 +97,7 @@ function closedFolders({ config, beforeMs, clock }: CompactOptions): (folder: st
   const timeOf = folderTimes(config.path);
   const windows = new Windows(config.roll.window, config.timezone);
   const { local } = windows.of(Math.floor((clock.now() - beforeMs) / windows.slotMs));
-  const folderMs = config.path.includes('mm') ? config.roll.window : HOUR_MS;
+  const folderMs = hasMinutes(config.path) ? config.roll.window : HOUR_MS;
   return (folder) => {
     const time = timeOf(folder);
     return time === undefined || time + folderMs <= local;
