@@ -55,6 +55,19 @@ for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
   });
 }
 
+for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
+  test(`verify finds the same when it holds few records at once, ${guarantee}`, async (t) => {
+    const loaded = await Loaded.make(t, { guarantee });
+    const [one = '', two = '', three = ''] = loaded.files;
+    write(one, lines(one).slice(2));
+    write(two, [...lines(two), ...lines(two).slice(3), '{"id":"of nobody"}', '{"id":"of nobody else"}']);
+    rmSync(three);
+    const all = await loaded.findings();
+    assert.ok(all.lost > 2 && all.doubled > 2 && all.unexpected === 2);
+    for (const mostHeld of [1, 5, 7]) assert.deepEqual(await loaded.findings(mostHeld), all);
+  });
+}
+
 test('verify finds a byte that changed, and a file that is no longer compressed as it was', async (t) => {
   const loaded = await Loaded.make(t, { compression: 'gzip' });
   const [one = '', two = ''] = loaded.files;

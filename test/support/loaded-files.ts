@@ -107,11 +107,13 @@ export class Loaded {
     renameSync(file, path.join(this.root, temporary));
   }
 
-  async findings() {
+  /** `mostHeld`: see VerifyFilesOptions. */
+  async findings(mostHeld?: number) {
     const { log, store } = { log: this.#log, store: this.store };
     const { guarantee } = this.config;
     const found = await verifyFiles({
       ...{ log, store, guarantee, connector: CONNECTOR, topics: [TO.topic], signal: this.#t.signal },
+      ...(mostHeld === undefined ? {} : { mostHeld }),
     });
     const { topic, partition, ...of } = found.find((one) => one.topic === TO.topic)!;
     assert.deepEqual({ topic, partition }, TO);

@@ -26,22 +26,36 @@ export class MultisetSum {
   }
 }
 
-/** How often each value stands in the log, and in the store: made only where the sums differ. */
+/** One of some parts of all values, each of which has about as many different ones. */
+export interface Share {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** How often each value of a share stands in the log, and in the store: made only where the sums differ. */
 export class MultisetDifference {
+  readonly #share: Share;
   readonly #counts = new Map<string, { inLog: number; stored: number }>();
   readonly #later = new Set<string>();
 
+  constructor(share: Share) {
+    this.#share = share;
+  }
+
   addLogged(value: Uint8Array): void {
-    this.#of(value).inLog++;
+    const counts = this.#of(value);
+    if (counts) counts.inLog++;
   }
 
   addStored(value: Uint8Array): void {
-    this.#of(value).stored++;
+    const counts = this.#of(value);
+    if (counts) counts.stored++;
   }
 
   /** A record that the store may have, but need not. */
   addLater(value: Uint8Array): void {
-    this.#later.add(hash('sha256', value, 'base64'));
+    const key = this.#keyOf(value);
+    if (key !== undefined) this.#later.add(key);
   }
 
   get findings(): { readonly lost: number; readonly doubled: number; readonly unexpected: number } {
@@ -54,13 +68,20 @@ export class MultisetDifference {
     return found;
   }
 
-  #of(value: Uint8Array): { inLog: number; stored: number } {
-    const key = hash('sha256', value, 'base64');
+  /** Undefined for a value of another share. */
+  #of(value: Uint8Array): { inLog: number; stored: number } | undefined {
+    const key = this.#keyOf(value);
+    if (key === undefined) return undefined;
     let counts = this.#counts.get(key);
     if (!counts) {
       counts = { inLog: 0, stored: 0 };
       this.#counts.set(key, counts);
     }
     return counts;
+  }
+
+  #keyOf(value: Uint8Array): string | undefined {
+    const digest = hash('sha256', value, 'buffer');
+    return digest.readUInt32LE(0) % this.#share.of === this.#share.index ? digest.toString('base64') : undefined;
   }
 }

@@ -9,7 +9,7 @@ const DECOMPRESSORS = {
 
 /** The whole events of a Parquet file of Millrace's, each as its JSON text, a row group at a time. */
 export async function* readParquetEvents(content: Uint8Array): AsyncGenerator<Buffer> {
-  const bytes = content.buffer.slice(content.byteOffset, content.byteOffset + content.length) as ArrayBuffer;
+  const bytes = whole(content);
   const metadata = parquetMetadata(bytes);
   let row = 0;
   for (const { num_rows } of metadata.row_groups) {
@@ -24,4 +24,10 @@ export async function* readParquetEvents(content: Uint8Array): AsyncGenerator<Bu
     });
     for (const event of rows) yield Buffer.from(event[EVENT_COLUMN] as string);
   }
+}
+
+/** The bytes as a buffer of their own, copied only where they share one. */
+function whole({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
+  const isAlone = byteOffset === 0 && byteLength === buffer.byteLength;
+  return (isAlone ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
 }
