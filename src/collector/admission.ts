@@ -57,6 +57,7 @@ const FAULT_OF_CAUSE: Readonly<Record<RefusalCause, RequestFault>> = {
   spool_full: 'SPOOL_FULL',
   stopping: 'STOPPING',
   log_away: 'LOG_AWAY',
+  disk_unwritable: 'DISK_UNWRITABLE',
 };
 
 export function faultOfCause(cause: RefusalCause): RequestFault {

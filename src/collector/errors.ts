@@ -125,6 +125,12 @@ const FAULTS = {
     message: 'Something failed here.',
     help: 'Send again, and look into the log of the collector.',
   },
+  DISK_UNWRITABLE: {
+    status: 503,
+    decision: 'retry',
+    message: 'The collector can not write to its disk.',
+    help: 'Send again after a while. On the collector, make room on the disk of the data directory, or mend it.',
+  },
   BUFFER_FULL: {
     status: 503,
     decision: 'retry',
@@ -196,6 +202,7 @@ export const SHED_CAUSES = {
   SPOOL_FULL: 'spool_full',
   STOPPING: 'stopping',
   LOG_AWAY: 'log_away',
+  DISK_UNWRITABLE: 'disk_unwritable',
   DELIVERY_UNCERTAIN: 'delivery_uncertain',
   BODIES_FULL: 'bodies_full',
   CONNECTIONS_FULL: 'connections_full',

@@ -10,6 +10,7 @@ import { silentLogger } from '../support/logger.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { Delivery } from './delivery.ts';
 import type { OutgoingEvent } from './intake.ts';
+import { Ledger } from './ledger.ts';
 
 const MIB = 2 ** 20;
 
@@ -192,4 +193,31 @@ test('whatever the log does, every accepted event is accounted for and none is d
     ),
     { numRuns: 50 },
   );
+});
+
+test('while the books can not be written nothing is taken, and nothing stays held when they can again', async () => {
+  const ledger = new Ledger();
+  let tries = 0;
+  let isWritable = false;
+  ledger.keepBelow(0, (needed) => {
+    tries++;
+    if (!isWritable) throw new Error('ENOSPC: no space left on device');
+    return needed + 1_000;
+  });
+  const { clock, producer, delivery } = setUp({ ledger });
+  const refused = { admitted: false, cause: 'disk_unwritable', retryAfterSeconds: 5 };
+  for (let i = 0; i < 50; i++) assert.deepEqual(delivery.admit([event(100_000)]), refused);
+  assert.equal(tries, 1, 'each try holds up whoever asks');
+  assert.deepEqual([delivery.counters.bufferBytes, delivery.counters.accepted], [0, 0]);
+  checkAccounting(delivery);
+  clock.advance(1_000);
+  assert.deepEqual(delivery.admit([event()]), refused);
+  isWritable = true;
+  clock.advance(1_000);
+  producer.automatic = () => undefined;
+  assert.equal(delivery.admit([event()]).admitted, true);
+  clock.advance(4);
+  await until('it is delivered', () => delivery.counters.delivered === 1);
+  assert.equal(delivery.counters.bufferBytes, 0);
+  checkAccounting(delivery);
 });

@@ -2,6 +2,7 @@ import { COLLECTOR_DEAD_LETTERS } from '../log/dead-letter.ts';
 import type { Appended, NewRecord, Producer, TopicPartition } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import type { Clock } from '../support/clock.ts';
+import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { Acknowledgement } from './acknowledgements.ts';
 import { Acknowledgements } from './acknowledgements.ts';
@@ -53,7 +54,11 @@ const RETRY_AFTER_SECONDS: Readonly<Record<RefusalCause, number>> = {
   stopping: 1,
   log_away: 1,
   spool_full: 5,
+  disk_unwritable: 5,
 };
+
+/** How long books that could not be written down are left alone: each try holds up the thread that answers requests. */
+const BOOKS_RETRY_MS = 1_000;
 
 /** How often deadlines are looked after: of waiting acknowledgements, and of sends without an answer. */
 const DEADLINE_RESOLUTION_MS = 50;
@@ -85,6 +90,8 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
   readonly #stopped = new AbortController();
   #keptAtDoor = 0;
   #bufferBytes = 0;
+  /** On the monotonic clock. */
+  #booksClosedUntil = Number.NEGATIVE_INFINITY;
   #stopping = false;
   /** Whatever is still in memory goes to the spool: the program is about to end. */
   #flushing = false;
@@ -130,12 +137,11 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
       bytes += event.value.byteLength + EVENT_OVERHEAD_BYTES;
       if (!event.deadLetter) accepted++;
     }
-    const cause = this.#obstacle(bytes);
+    const cause = this.#obstacle(bytes) ?? this.#enter(accepted);
     if (cause) return refusal(cause);
     const acknowledgement = this.#level === 'received' ? undefined : this.#acknowledgements.expect(events.length);
     this.#bufferBytes += bytes;
     this.#keptAtDoor += events.length - accepted;
-    this.#ledger.accept(accepted);
     for (let index = 0; index < events.length; index++) this.#enqueue(events[index]!, acknowledgement, index);
     this.#linger();
     return acknowledgement ? { admitted: true, settled: acknowledgement.settled } : { admitted: true };
@@ -246,6 +252,22 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
     const full = this.#bufferBytes > 0 && this.#bufferBytes + Math.max(bytes, 1) > config.bufferBytes;
     if (!full) return undefined;
     return this.#logAway && spool && !spool.hasRoom(SPOOLED_OVERHEAD_BYTES) ? 'spool_full' : 'buffer_full';
+  }
+
+  /** Enters events in the books, or tells why they can't be. It must come last: what is entered has to be taken. */
+  #enter(accepted: number): RefusalCause | undefined {
+    if (this.clock.monotonic() < this.#booksClosedUntil) return 'disk_unwritable';
+    try {
+      this.#ledger.accept(accepted);
+      return undefined;
+    } catch (error) {
+      this.#booksClosedUntil = this.clock.monotonic() + BOOKS_RETRY_MS;
+      this.logger.error(
+        { error: messageOf(error) },
+        'the books could not be written; events are refused until they are',
+      );
+      return 'disk_unwritable';
+    }
   }
 
   #isSpillDue(lane: Lane): boolean {

@@ -41,8 +41,11 @@ export type Admission =
     }
   | { readonly admitted: false; readonly cause: RefusalCause; readonly retryAfterSeconds: number };
 
-/** Why nothing was taken: the buffer or the spool is full, the program is stopping, or the log is known to be away. */
-export type RefusalCause = 'buffer_full' | 'spool_full' | 'stopping' | 'log_away';
+/**
+ * Why nothing was taken: the buffer or the spool is full, the program is stopping, the log is known to be away, or
+ * the books can't be written down, so that nobody could tell after a crash how much was taken.
+ */
+export type RefusalCause = 'buffer_full' | 'spool_full' | 'stopping' | 'log_away' | 'disk_unwritable';
 
 /**
  * `delivered`: it is as safe as the level in force promises (in the log, or in the spool).

@@ -118,7 +118,7 @@ export class Lane {
       const peeked = source.peek(this.#most);
       records = peeked instanceof Promise ? await peeked : peeked;
     } catch (error) {
-      this.#unreadable(source, error);
+      await this.#unread(source, error);
       return;
     }
     if (records.length === 0) return;
@@ -176,10 +176,17 @@ export class Lane {
     if (was) this.#host.reached(this);
   }
 
-  #unreadable(source: Source, error: unknown): void {
-    if (this.#host.stopped.aborted || !(source instanceof SpoolLane)) return;
+  /** What is broken in the spool stays broken; anything else, such as too many open files, passes. */
+  async #unread(source: Source, error: unknown): Promise<void> {
+    const { logger, clock, stopped } = this.#host;
+    if (stopped.aborted || !(source instanceof SpoolLane)) return;
+    if (error instanceof MillraceError && error.code !== 'LOG_CORRUPT') {
+      logger.warn({ ...this.to, error: messageOf(error) }, 'spooled events could not be read; it is tried again');
+      await clock.sleep(this.#backoff.next(), stopped);
+      return;
+    }
     source.giveUp();
-    this.#host.logger.error(
+    logger.error(
       { ...this.to, error: messageOf(error) },
       'spooled events can not be read; they stay in the spool until the collector is started again',
     );

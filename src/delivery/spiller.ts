@@ -52,6 +52,8 @@ export class Spiller {
       await spool.append(lane.to, batches.length === 1 ? batches[0]!.rest : batches.flatMap(({ rest }) => rest));
     } catch (error) {
       lane.live.putBack(batches);
+      // While the spool has no room they go to the log from memory, if it is there: nobody else would ask it.
+      lane.wake();
       logger.warn({ ...lane.to, error: messageOf(error) }, 'the spool did not take events; they stay in memory');
       await clock.sleep(RETRY_MS, stopped);
       return;
