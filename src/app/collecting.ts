@@ -5,6 +5,7 @@ import { Delivery } from '../delivery/delivery.ts';
 import type { Log } from '../log/log.ts';
 import type { Accounting, CollectorStatus } from '../operations/status.ts';
 import { systemClock } from '../support/clock.ts';
+import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import type { LoadedConfiguration } from './configuration.ts';
 import { eventSchemas, eventTopics } from './configuration.ts';
@@ -47,6 +48,7 @@ export class CollectorProcess implements Collecting {
   readonly #books: Bookkeeper;
   readonly #delivery: Delivery;
   readonly #collector: Collector;
+  readonly #logger: Logger;
 
   private constructor(options: CollectorProcessOptions, books: Bookkeeper) {
     const { loaded, log, logger, progress } = options;
@@ -54,6 +56,7 @@ export class CollectorProcess implements Collecting {
     const { spool, ledger } = books;
     this.#limits = { bufferLimitBytes: delivery.bufferBytes, spoolLimitBytes: spool?.maxBytes ?? 0 };
     this.#books = books;
+    this.#logger = logger;
     this.#delivery = new Delivery({
       producer: log.producer(),
       config: delivery,
@@ -121,7 +124,12 @@ export class CollectorProcess implements Collecting {
     await this.#collector.drain(AbortSignal.timeout(STOP.drainHttp));
     await this.#collector.close();
     const unsafe = await this.#delivery.drain(STOP.flush);
-    await this.#books.close();
+    try {
+      await this.#books.close();
+    } catch (error) {
+      // How many are not safe is known all the same.
+      this.#logger.error({ error: messageOf(error) }, 'the books could not be closed');
+    }
     return unsafe;
   }
 }

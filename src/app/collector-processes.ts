@@ -8,6 +8,7 @@ import type { CollectorStatus } from '../operations/status.ts';
 import { Backoff } from '../support/backoff.ts';
 import { Channel } from '../support/channel.ts';
 import { systemClock } from '../support/clock.ts';
+import { messageOf } from '../support/errors.ts';
 import type { Logger } from '../support/logger.ts';
 import { settlesWithin } from '../support/within.ts';
 import type { Collecting, CollectingSnapshot } from './collecting.ts';
@@ -59,7 +60,7 @@ export class CollectorProcesses implements Collecting {
 
   async listen(): Promise<number> {
     const { processes } = this.#loaded.configuration.collector;
-    const ports = await Promise.all(Array.from({ length: processes }, () => this.#begin()));
+    const ports = await Promise.all(Array.from({ length: processes }, () => this.#listen(this.#fork())));
     return ports[0] as number;
   }
 
@@ -76,7 +77,11 @@ export class CollectorProcesses implements Collecting {
     return unsafe.reduce((a, b) => a + b, 0);
   }
 
-  async #begin(): Promise<number> {
+  #listen({ channel }: Member): Promise<number> {
+    return channel.call('listen', [this.#loaded]);
+  }
+
+  #fork(): Member {
     const worker = cluster.fork();
     const port = {
       postMessage: (message: unknown) => void worker.send(message as object),
@@ -87,7 +92,7 @@ export class CollectorProcesses implements Collecting {
     this.#members.add(member);
     worker.on('exit', (code, signal) => this.#ended(member, signal ?? `exit code ${code}`));
     worker.on('error', (error) => channel.fail(error));
-    return channel.call('listen', [this.#loaded]);
+    return member;
   }
 
   async #ask(member: Member): Promise<CollectingSnapshot | undefined> {
@@ -117,8 +122,16 @@ export class CollectorProcesses implements Collecting {
 
   async #replace(): Promise<void> {
     await systemClock.sleep(this.#backoff.next(), this.#stopped.signal);
-    // One that can't listen ends, and its end brings the next one.
-    if (!this.#stopped.signal.aborted) await this.#begin().catch(() => {});
+    if (this.#stopped.signal.aborted) return;
+    const member = this.#fork();
+    try {
+      await this.#listen(member);
+      this.#backoff.reset();
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, 'a collector process could not be started; it is tried again');
+      // It would stay, and do nothing; its end brings the next one.
+      member.worker.process.kill('SIGKILL');
+    }
   }
 }
 

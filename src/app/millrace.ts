@@ -145,7 +145,8 @@ class Program {
     );
     await step('log', log && (() => log.close()));
     if (log) withdraw(this.#data, process.pid);
-    return unsafe ?? 0;
+    // A collector that could not tell may have lost something.
+    return unsafe ?? (collecting ? 1 : 0);
   }
 
   async #openLog(onFailure: (error: Error) => void): Promise<OpenLog> {
