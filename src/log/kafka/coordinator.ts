@@ -1,3 +1,4 @@
+import { decisionOf } from '../../support/errors.ts';
 import { logErrors } from '../errors.ts';
 import type { Position, TopicPartition } from '../log.ts';
 import * as apis from './apis.ts';
@@ -103,8 +104,21 @@ export class Coordinator {
     return !WITHOUT_MEMBERS.includes(mine.groupState);
   }
 
+  /** Asks the brokers that are known, and if none of them says anything those that are known by now. */
   async #find(timeoutMs: number): Promise<number> {
-    if (this.#cluster.nodes().length === 0) await this.#cluster.refresh([], timeoutMs);
+    if (this.#cluster.nodes().length > 0) {
+      try {
+        return await this.#findAmongKnown(timeoutMs);
+      } catch (error) {
+        if (decisionOf(error) !== 'retry') throw error;
+      }
+    }
+    // All may have other addresses by now; those of the configuration are asked as well then.
+    await this.#cluster.refresh([], timeoutMs);
+    return this.#findAmongKnown(timeoutMs);
+  }
+
+  async #findAmongKnown(timeoutMs: number): Promise<number> {
     let failure: unknown = logErrors.LOG_UNAVAILABLE('Kafka has no brokers at present');
     for (const node of this.#cluster.nodes()) {
       try {
