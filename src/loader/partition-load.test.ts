@@ -11,6 +11,8 @@ import { silentLogger } from '../support/logger.ts';
 import { PartitionLoad } from './partition-load.ts';
 
 const PARTITION = { topic: 'web', partition: 0 };
+/** Where the group is, as far as the log knows. */
+const COMMITTED = 7;
 const CONFIG = {
   ...{ retryInitial: 1, retryMax: 5, queueBytes: 64 * 1024, stallTimeout: 60_000, stopTimeout: 5_000 },
   tolerance: 'all',
@@ -44,6 +46,7 @@ async function setUp(keepsPosition: boolean) {
   const clock = new TestClock();
   const load = new PartitionLoad({
     ...{ partition: PARTITION, sink, config: CONFIG, clock, logger: silentLogger },
+    committed: async () => COMMITTED,
     seek: (offset) => void sought.push(offset),
     room: () => {},
     durable: () => {},
@@ -142,6 +145,7 @@ test('a store that takes records and never makes them durable is left alone for 
   let failed = 0;
   const load = new PartitionLoad({
     ...{ partition: PARTITION, sink, config, clock, logger: silentLogger },
+    committed: async () => COMMITTED,
     seek: () => {},
     room: () => {},
     durable: (offset) => void reports.push(offset),
@@ -161,4 +165,13 @@ test('a store that takes records and never makes them durable is left alone for 
   }
   await load.abandon();
   assert.deepEqual(new Set(reports), new Set([0]), 'what the store says at each start, and nothing else');
+});
+
+test('what is waited for before the first record is what the group has not committed, unless the store knows better', async () => {
+  const { load, offer, hasWritten } = await setUp(false);
+  await until('it is known', () => load.awaited === COMMITTED);
+  offer(20, 30);
+  await hasWritten(10);
+  await until('it has caught up', () => load.awaited === 30);
+  await load.abandon();
 });

@@ -18,6 +18,8 @@ export interface PartitionLoadOptions {
   readonly config: LoaderConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where the group is in the partition: a consumer goes on there if the store does not say otherwise. */
+  committed(): Promise<number | undefined>;
   /** Makes the consumer go on at this offset; nothing read before is offered after. */
   seek(offset: number): void;
   /** Tells whether there is room for more records. */
@@ -45,6 +47,10 @@ export class PartitionLoad {
   #position: number | undefined;
   /** The next offset that the writer has not been given. */
   #next = 0;
+  /** Whether that is known: from the store, or from records. */
+  #isPlaced = false;
+  /** Where the group was at the start, as soon as that is known. */
+  #committed: number | undefined;
   /** Of the last records that the writer was given. */
   #leaderEpoch: number | undefined;
   #stopping = false;
@@ -64,6 +70,7 @@ export class PartitionLoad {
     const writer = await this.#options.sink.partition(this.#options.partition, this.#aborted.signal);
     this.#goOn(writer);
     this.#running = this.#run(writer);
+    if (!this.#isPlaced) void this.#findPlace();
   }
 
   /** Takes records as the consumer hands them out. */
@@ -71,15 +78,17 @@ export class PartitionLoad {
     const first = batch.records[0];
     if (!first || this.#stopping) return;
     this.#position ??= first.offset;
+    this.#isPlaced = true;
     this.#queue.push(batch);
     this.#queuedBytes += batch.bytes;
     this.#tellRoom();
     this.#wake();
   }
 
-  /** The offset that the load waits for with nothing left to do; `undefined` while it is busy. */
+  /** The offset that the load waits for with nothing left to do; `undefined` while it is busy, or that is not known. */
   get awaited(): number | undefined {
-    return this.#queue.length > 0 || this.#full || this.#stopping ? undefined : this.#next;
+    if (this.#queue.length > 0 || this.#full || this.#stopping) return undefined;
+    return this.#isPlaced ? this.#next : this.#committed;
   }
 
   /** Makes durable what the writer has taken, then gives the partition up. */
@@ -212,11 +221,17 @@ export class PartitionLoad {
     this.#next = offset ?? 0;
     this.#leaderEpoch = undefined;
     if (offset === undefined) return;
+    this.#isPlaced = true;
     this.#position = offset;
     this.#drop();
     this.#options.seek(offset);
     // After a crash the store can be ahead of the group's position, with nothing left to load that would move it.
     if (stored !== undefined) this.#options.durable(stored, 0, 0);
+  }
+
+  /** Only to tell what is waited for; without it nobody is blamed. */
+  async #findPlace(): Promise<void> {
+    this.#committed = await this.#options.committed().catch(() => undefined);
   }
 
   #drop(): void {

@@ -82,8 +82,14 @@ export class Run implements AssignmentListener {
   }
 
   async assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    const { log, group } = this.#options;
+    let asked: Promise<readonly Position[]> | undefined;
+    const committed = () => {
+      asked ??= log.admin.committed(group);
+      return asked;
+    };
     const started = partitions.map((partition) => {
-      const load = this.#loadOf(partition);
+      const load = this.#loadOf(partition, committed);
       this.#loads.set(partitionName(partition), load);
       return load.start();
     });
@@ -148,7 +154,7 @@ export class Run implements AssignmentListener {
     this.#rooms.clear();
   }
 
-  #loadOf(partition: TopicPartition): PartitionLoad {
+  #loadOf(partition: TopicPartition, committed: () => Promise<readonly Position[]>): PartitionLoad {
     const name = partitionName(partition);
     return new PartitionLoad({
       partition,
@@ -156,6 +162,7 @@ export class Run implements AssignmentListener {
       config: this.#options.config,
       clock: this.#options.clock,
       logger: this.#options.logger,
+      committed: async () => (await committed()).find((of) => partitionName(of) === name)?.offset,
       seek: (offset) => {
         this.#seeks.set(name, { ...partition, offset });
         this.#interruptPoll.abort();
