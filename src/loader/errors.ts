@@ -5,6 +5,10 @@ export const loaderErrors = defineErrors({
     decision: 'retry',
     help: 'The connector reads anew by itself; if this repeats, look at the network between this process and the log.',
   },
+  DEAD_LETTER_REFUSED: {
+    decision: 'stop',
+    help: 'The log takes no dead letters of this connector. Look at the settings of the topic that the message names, and at the rights of the user in the log; then restart the connector.',
+  },
   LOG_CUT: {
     decision: 'retry',
     help: 'Kafka lost records that had been read: a leader was elected uncleanly, or a broker lost its disk. Use several replicas and "min.insync.replicas".',

@@ -8,7 +8,7 @@ import { recordAt, START } from '../../test/support/records.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { openTestLog } from '../../test/support/test-log.ts';
 import { deadLetterTopic, replayTopic } from '../log/dead-letter.ts';
-import type { LogRecord, NewRecord } from '../log/log.ts';
+import type { Log, LogRecord, NewRecord } from '../log/log.ts';
 import type { DeadLetters, PartitionWriter, Sink } from '../sinks/sink.ts';
 import { createTableSink } from '../sinks/table/create.ts';
 import { systemClock } from '../support/clock.ts';
@@ -43,7 +43,7 @@ async function setUp(t: TestContext, records: readonly (readonly NewRecord[])[])
     const context = { connector: NAME, admin, deadLetters, clock: systemClock, logger: silentLogger };
     return createTableSink(TABLE_CONFIG, { ...context, dataDirectory: directory });
   };
-  const again = (range: TimeRange = EVER, createSink = table, more: { signal?: AbortSignal } = {}) =>
+  const again = (range: TimeRange = EVER, createSink = table, more: { signal?: AbortSignal; log?: Log } = {}) =>
     replay({
       log,
       connector: NAME,
@@ -160,6 +160,23 @@ test('a store that is away for a moment is asked again, and every record counts 
   assert.equal(read, 5_010);
   assert.equal(written + present, 5_010);
   assert.equal(ids().length, 5_010);
+});
+
+test('a log that does not know its own end for a moment is asked again, and nothing is passed over', async (t) => {
+  const { log, table, again, ids } = await setUp(t, [records(0, 50)]);
+  let unknowing = 3;
+  const late: Log = {
+    admin: log.admin,
+    producer: () => log.producer(),
+    consumer: (group, topics) => log.consumer(group, topics),
+    close: () => log.close(),
+    read: async (from, options) => {
+      const batch = await log.read(from, options);
+      return unknowing-- > 0 ? { ...batch, records: [], endOffset: 20 } : batch;
+    },
+  };
+  assert.deepEqual(await again(EVER, table, { log: late }), counts(50, 50, 0));
+  assert.equal(ids().length, 50);
 });
 
 test('a store that stays away, or is broken, is told of; the next call finishes', async (t) => {

@@ -1,4 +1,5 @@
 import { replayTopic } from '../log/dead-letter.ts';
+import { logErrors } from '../log/errors.ts';
 import type { Log, LogRecord, TopicPartition } from '../log/log.ts';
 import { partitionName } from '../log/log.ts';
 import type { DeadLetters, PartitionWriter, Refusal, Sink } from '../sinks/sink.ts';
@@ -147,8 +148,11 @@ class Replay {
     let offset = walk.durable;
     while (offset < span.to) {
       signal.throwIfAborted();
-      const { records } = await log.read({ topic: span.topic, partition: span.partition, offset });
+      const { records, endOffset } = await log.read({ topic: span.topic, partition: span.partition, offset });
       const last = records.at(-1);
+      // A new leader may not know yet how far records are safe to be read.
+      if (!last && endOffset < span.to)
+        throw logErrors.LOG_UNAVAILABLE(`the log ends at ${endOffset}, before ${span.to}`);
       if (!last) break;
       const ours = records.filter((record) => record.offset >= offset && record.offset < span.to);
       const chosen = ours.filter(({ timestamp }) => timestamp >= from && timestamp < to);
