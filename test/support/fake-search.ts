@@ -32,6 +32,8 @@ export class FakeSearch {
   instead: (asked: Asked) => FakeAnswer | 'lost' | 'torn' | undefined = () => undefined;
   /** What becomes of one document instead of its being stored. */
   judge: (id: string) => { readonly status: number; readonly error: object } | undefined = () => undefined;
+  /** Why it can't be told whether a document is there; undefined if it can. */
+  untold: () => string | undefined = () => undefined;
 
   get bulks(): readonly Asked[] {
     return this.asked.filter(({ path }) => path.startsWith('/_bulk'));
@@ -85,6 +87,8 @@ export class FakeSearch {
       const { docs } = JSON.parse(body) as { docs: { _index: string; _id: string }[] };
       const found = docs.map(({ _index, _id }) => {
         const _source = this.documents.get(`${_index}/${_id}`);
+        const error = this.untold();
+        if (error) return { _index, _id, error: { type: error, reason: 'said so' } };
         return _source ? { _id, found: true, _source } : { _id, found: false };
       });
       return { status: 200, body: { docs: found } };

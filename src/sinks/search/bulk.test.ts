@@ -299,6 +299,9 @@ test('a copy on the other side of the bound between near and late is found', asy
     return itemOf({ offset, timestamp: at, value: Buffer.from(JSON.stringify(event)) });
   };
   await store([received(sent + 7 * DAY - 1_000, 0)]);
+  fake.untold = () => 'no_shard_available_action_exception';
+  await assert.rejects(store([received(sent + 7 * DAY + 1_000, 1)]), hasCode('SEARCH_OVERLOADED'));
+  fake.untold = () => undefined;
   await store([received(sent + 7 * DAY + 1_000, 1)]);
   assert.deepEqual([...fake.documents.keys()], ['web-2026.11.01/one']);
   assert.equal(bulk.takeDuplicates(), 1);

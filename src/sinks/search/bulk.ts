@@ -222,7 +222,7 @@ export class Bulk {
     if (present.length === 0) return [];
     const answer = await this.#options.client.ask({
       method: 'POST',
-      path: `/_mget?_source_includes=${OWN_FIELD}.hash&filter_path=docs._id,docs.found,docs._source`,
+      path: `/_mget?_source_includes=${OWN_FIELD}.hash&filter_path=docs._id,docs.found,docs._source,docs.error.type`,
       body: JSON.stringify({ docs: present.map(({ item, index }) => ({ _index: index, _id: item.document.id })) }),
       signal,
     });
@@ -236,7 +236,10 @@ export class Bulk {
     const missing: Item[] = [];
     const taken: Promise<void>[] = [];
     for (const [at, { item }] of present.entries()) {
-      const { found, _source: source } = docs[at]!;
+      const { found, _source: source, error } = docs[at]!;
+      if (UNTOLD.includes(error?.type ?? '')) {
+        throw searchErrors.SEARCH_OVERLOADED(`whether a document is there could not be told (${error?.type})`);
+      }
       if (!found) missing.push(item);
       else if (source?.[OWN_FIELD]?.hash !== item.document.hash) taken.push(this.#refuse(item, TAKEN, signal));
       else if (!item.uncertain) this.#duplicates++;
@@ -273,8 +276,20 @@ export class Bulk {
 
 const TAKEN: Refusal = { code: 'EVENT_ID_TAKEN', reason: 'a different event with this id is stored already' };
 
+/** Where a document may be there all the same. One in an index that there is not is certainly not there. */
+const UNTOLD = [
+  'no_shard_available_action_exception',
+  'unavailable_shards_exception',
+  'index_closed_exception',
+  'es_rejected_execution_exception',
+  'rejected_execution_exception',
+  'circuit_breaking_exception',
+];
+
 interface Found {
   readonly found?: boolean;
+  /** In place of the others, where the document could not be looked for. */
+  readonly error?: { readonly type?: string };
   readonly _source?: { readonly [OWN_FIELD]?: { readonly hash?: string } };
 }
 
