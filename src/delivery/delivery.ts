@@ -187,6 +187,7 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
    * accepted events that are then neither in the log nor in the spool.
    */
   async drain(deadlineMs: number): Promise<number> {
+    const end = this.clock.monotonic() + deadlineMs;
     this.stop();
     this.#flush();
     if (this.#bufferBytes > 0) {
@@ -201,8 +202,18 @@ export class Delivery implements Intake, LaneHost, LiveQueueEvents {
       }
     }
     this.#stopped.abort();
+    await this.#settle(end - this.clock.monotonic());
     this.#acknowledgements.expireAll();
     return this.#ledger.in('buffered');
+  }
+
+  /** Waits for what is on its way: of a spool, what the log has and is not known to have would go there once more. */
+  async #settle(withinMs: number): Promise<void> {
+    if (this.#logAway || withinMs <= 0) return;
+    const over = new AbortController();
+    const idle = Promise.all(Array.from(this.#lanes.values(), (lane) => lane.idle));
+    await Promise.race([idle, this.clock.sleep(withinMs, over.signal)]);
+    over.abort();
   }
 
   isDirect(lane: Lane): boolean {

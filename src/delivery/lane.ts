@@ -45,6 +45,7 @@ export class Lane {
   readonly #spools: SpoolLane[] = [];
   readonly #backoff = new Backoff(RETRY);
   #busy = false;
+  #running: Promise<void> = Promise.resolve();
   #turn = 0;
   /** Most records of the next send; less than all only while a refused one is looked for. */
   #most = Number.POSITIVE_INFINITY;
@@ -92,7 +93,12 @@ export class Lane {
     const first = this.#next();
     if (!first) return;
     this.#busy = true;
-    void this.#run(first);
+    this.#running = this.#run(first);
+  }
+
+  /** Settles when nothing is on its way any more: once the delivery is stopped nothing new is sent. */
+  get idle(): Promise<void> {
+    return this.#running;
   }
 
   async #run(first: Source): Promise<void> {

@@ -177,6 +177,30 @@ test('replay goes on after a restart where it stood, in order', async (t) => {
   assert.deepEqual([...numbers(first.producer), ...numbers(second.producer)], range(0, 3_000));
 });
 
+test('a stop waits for what is being replayed, so that it is not sent once more', async (t) => {
+  const { directory, producer, delivery, spool } = await setUp(t, { bufferBytes: 8 * MIB });
+  producer.automatic = AWAY;
+  for (let i = 0; i < 2_000; i += 100) delivery.admit(events(i, 100, 1_000));
+  await until('all is spooled', () => spool.records === 2_000);
+  producer.automatic = undefined;
+  // Once the first is answered the log is known to be there.
+  (await until('a part is being replayed', () => producer.pending[0])).succeed();
+  const last = await until('the next part is', () => producer.pending[0]);
+  let isStopped = false;
+  const drained = delivery.drain(60_000).finally(() => {
+    isStopped = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(isStopped, false);
+  last.succeed();
+  assert.equal(await drained, 0);
+  await spool.close();
+  const second = await setUp(t, { directory });
+  second.producer.automatic = () => undefined;
+  await until('the rest is replayed', () => second.spool.records === 0);
+  assert.deepEqual([...numbers(producer), ...numbers(second.producer)], range(0, 2_000));
+});
+
 test('replay and live events take turns, so that neither waits for the other to end', async (t) => {
   const { producer, delivery, spool } = await setUp(t, { after: 50, bufferBytes: 8 * MIB });
   producer.automatic = AWAY;
