@@ -44,8 +44,8 @@ export class Lane {
   readonly #host: LaneHost;
   readonly #spools: SpoolLane[] = [];
   readonly #backoff = new Backoff(RETRY);
-  #busy = false;
-  #running: Promise<void> = Promise.resolve();
+  /** The sends of a turn, which follow each other until there is nothing more. */
+  #running: Promise<void> | undefined;
   #turn = 0;
   /** Most records of the next send; less than all only while a refused one is looked for. */
   #most = Number.POSITIVE_INFINITY;
@@ -89,15 +89,13 @@ export class Lane {
 
   /** There may be something to send. */
   wake(): void {
-    if (this.#busy || this.#host.stopped.aborted) return;
+    if (this.#running || this.#host.stopped.aborted) return;
     const first = this.#next();
-    if (!first) return;
-    this.#busy = true;
-    this.#running = this.#run(first);
+    if (first) this.#running = this.#run(first);
   }
 
   /** Settles when nothing is on its way any more: once the delivery is stopped nothing new is sent. */
-  get idle(): Promise<void> {
+  get idle(): Promise<void> | undefined {
     return this.#running;
   }
 
@@ -105,7 +103,7 @@ export class Lane {
     for (let source: Source | undefined = first; source && !this.#host.stopped.aborted; source = this.#next()) {
       await this.#attempt(source);
     }
-    this.#busy = false;
+    this.#running = undefined;
   }
 
   /** Whose turn it is, of those that have something; while the log is away a spool goes before memory. */

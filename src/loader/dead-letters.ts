@@ -7,6 +7,10 @@ import type { Clock } from '../support/clock.ts';
 import { decisionOf, messageOf } from '../support/errors.ts';
 import { loaderErrors } from './errors.ts';
 
+const NOTHING = new Uint8Array();
+/** Of the reason, where the letter is to be as small as can be. */
+const SHORT_CHARACTERS = 200;
+
 /** Keeps what a connector's sink refused, in the connector's dead-letter topic. */
 export class ConnectorDeadLetters implements DeadLetters {
   readonly #clock: Clock;
@@ -62,10 +66,6 @@ export class ConnectorDeadLetters implements DeadLetters {
     }
   }
 }
-
-const NOTHING = new Uint8Array();
-/** Of the reason, where the letter is to be as small as can be. */
-const SHORT_CHARACTERS = 200;
 
 /** In place of them where no refused record is tolerated: the first one ends the run, and nothing after it is loaded. */
 export const noDeadLetters: DeadLetters = {

@@ -47,8 +47,6 @@ export class PartitionLoad {
   #position: number | undefined;
   /** The next offset that the writer has not been given. */
   #next = 0;
-  /** Whether that is known: from the store, or from records. */
-  #isPlaced = false;
   /** Where the group was at the start, as soon as that is known. */
   #committed: number | undefined;
   /** Of the last records that the writer was given. */
@@ -70,7 +68,7 @@ export class PartitionLoad {
     const writer = await this.#options.sink.partition(this.#options.partition, this.#aborted.signal);
     this.#goOn(writer);
     this.#running = this.#run(writer);
-    if (!this.#isPlaced) void this.#findPlace();
+    if (this.#position === undefined) void this.#findPlace();
   }
 
   /** Takes records as the consumer hands them out. */
@@ -78,7 +76,6 @@ export class PartitionLoad {
     const first = batch.records[0];
     if (!first || this.#stopping) return;
     this.#position ??= first.offset;
-    this.#isPlaced = true;
     this.#queue.push(batch);
     this.#queuedBytes += batch.bytes;
     this.#tellRoom();
@@ -88,7 +85,7 @@ export class PartitionLoad {
   /** The offset that the load waits for with nothing left to do; `undefined` while it is busy, or that is not known. */
   get awaited(): number | undefined {
     if (this.#queue.length > 0 || this.#full || this.#stopping) return undefined;
-    return this.#isPlaced ? this.#next : this.#committed;
+    return this.#position === undefined ? this.#committed : this.#next;
   }
 
   /** Makes durable what the writer has taken, then gives the partition up. */
@@ -151,18 +148,18 @@ export class PartitionLoad {
       const due = writer.flushDueAt();
       const batch = this.#queue[0];
       if (this.#stopping || (due !== undefined && due <= this.#options.clock.monotonic())) {
-        if (this.#advance(await writer.flush(signal))) backoff.reset();
+        this.#advance(await writer.flush(signal), backoff);
         if (this.#stopping) return;
       } else if (batch) {
         this.#queue.shift();
         this.#assertUncut(batch);
         for await (const slice of slicesOf(this.#wanted(batch.records))) {
-          if (this.#advance(await writer.write(slice, signal, batch.leaderEpoch))) backoff.reset();
+          this.#advance(await writer.write(slice, signal, batch.leaderEpoch), backoff);
         }
         this.#queuedBytes -= batch.bytes;
         this.#tellRoom();
       } else if (await this.#somethingToDo(due, writer.underway)) {
-        if (this.#advance(await writer.write([], signal))) backoff.reset();
+        this.#advance(await writer.write([], signal), backoff);
       }
     }
   }
@@ -204,14 +201,14 @@ export class PartitionLoad {
     return told;
   }
 
-  /** Passes on what is new, and says whether more is durable than before: taking records alone is no progress. */
-  #advance({ durableUpTo, duplicates }: Progress): boolean {
-    if (durableUpTo === undefined) return false;
+  /** Passes on what is new. Only more that is durable is progress: taking records alone is none. */
+  #advance({ durableUpTo, duplicates }: Progress, backoff: Backoff): void {
+    if (durableUpTo === undefined) return;
     const before = this.#position;
     const records = Math.max(0, durableUpTo - (before ?? durableUpTo));
     this.#position = durableUpTo;
     if (durableUpTo !== before || duplicates > 0) this.#options.durable(durableUpTo, records, duplicates);
-    return records > 0;
+    if (records > 0) backoff.reset();
   }
 
   /** Goes on where the store says, else where the group's position or the last writer's durable end is. */
@@ -221,7 +218,6 @@ export class PartitionLoad {
     this.#next = offset ?? 0;
     this.#leaderEpoch = undefined;
     if (offset === undefined) return;
-    this.#isPlaced = true;
     this.#position = offset;
     this.#drop();
     this.#options.seek(offset);

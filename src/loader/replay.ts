@@ -150,10 +150,11 @@ class Replay {
       signal.throwIfAborted();
       const { records, endOffset } = await log.read({ topic: span.topic, partition: span.partition, offset });
       const last = records.at(-1);
-      // A new leader may not know yet how far records are safe to be read.
-      if (!last && endOffset < span.to)
+      if (!last) {
+        if (endOffset >= span.to) break;
+        // A new leader may not know yet how far records are safe to be read.
         throw logErrors.LOG_UNAVAILABLE(`the log ends at ${endOffset}, before ${span.to}`);
-      if (!last) break;
+      }
       const ours = records.filter((record) => record.offset >= offset && record.offset < span.to);
       const chosen = ours.filter(({ timestamp }) => timestamp >= from && timestamp < to);
       offset = last.offset + 1;

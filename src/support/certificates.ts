@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import type { ErrorMaker } from './errors.ts';
+import { messageOf } from './errors.ts';
 
 /** https://nodejs.org/api/tls.html#x509-certificate-error-codes, and what Node itself finds wrong with one. */
 const UNTRUSTED = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET|VERIFY)_)/;
@@ -10,9 +12,13 @@ export function isUntrusted(error: unknown): boolean {
   return typeof code === 'string' && UNTRUSTED.test(code);
 }
 
-/** The authorities in a PEM file. Throws if it can't be read, or TLS can't use it. */
-export async function readAuthorities(file: string): Promise<string> {
-  const ca = await readFile(file, 'utf8');
-  createSecureContext({ ca });
-  return ca;
+/** The authorities in a PEM file that `ca` of a configuration names; the error if it can't be read, or TLS can't use it. */
+export async function readAuthorities(file: string, unreadable: ErrorMaker): Promise<string> {
+  try {
+    const ca = await readFile(file, 'utf8');
+    createSecureContext({ ca });
+    return ca;
+  } catch (error) {
+    throw unreadable(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
+  }
 }

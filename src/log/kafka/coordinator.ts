@@ -106,12 +106,10 @@ export class Coordinator {
 
   /** Asks the brokers that are known, and if none of them says anything those that are known by now. */
   async #find(timeoutMs: number): Promise<number> {
-    if (this.#cluster.nodes().length > 0) {
-      try {
-        return await this.#findAmongKnown(timeoutMs);
-      } catch (error) {
-        if (decisionOf(error) !== 'retry') throw error;
-      }
+    try {
+      return await this.#findAmongKnown(timeoutMs);
+    } catch (error) {
+      if (decisionOf(error) !== 'retry') throw error;
     }
     // All may have other addresses by now; those of the configuration are asked as well then.
     await this.#cluster.refresh([], timeoutMs);

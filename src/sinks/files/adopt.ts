@@ -64,12 +64,12 @@ export async function adoptFiles(options: AdoptFilesOptions): Promise<Adopted[]>
   return adopted;
 }
 
-interface ChainToBegin {
+interface LoadedChain {
   readonly chain: Chain;
   readonly next: number;
 }
 
-interface KnownChain extends ChainToBegin {
+interface KnownChain extends LoadedChain {
   readonly newest: Manifest;
 }
 
@@ -77,11 +77,11 @@ interface KnownChain extends ChainToBegin {
 async function chainsOf(
   options: AdoptFilesOptions,
   owner: string,
-): Promise<{ readonly known: readonly KnownChain[]; readonly unknown: readonly ChainToBegin[] }> {
+): Promise<{ readonly known: readonly KnownChain[]; readonly unknown: readonly LoadedChain[] }> {
   const { store, admin, connector, from, signal } = options;
   const positions = await admin.committed(`connect-${connector}`);
   const known: KnownChain[] = [];
-  const unknown: ChainToBegin[] = [];
+  const unknown: LoadedChain[] = [];
   for (const { name: topic, id: topicId } of await topicsOf(options)) {
     for (const bounds of await admin.offsets(topic)) {
       const { partition } = bounds;

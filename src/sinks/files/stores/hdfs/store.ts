@@ -2,7 +2,6 @@ import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { readAuthorities } from '../../../../support/certificates.ts';
 import type { MillraceError } from '../../../../support/errors.ts';
-import { messageOf } from '../../../../support/errors.ts';
 import { settleAll } from '../../../../support/settle-all.ts';
 import { settlesWithin } from '../../../../support/within.ts';
 import { filesErrors } from '../../errors.ts';
@@ -50,15 +49,8 @@ export interface HdfsRequests
 }
 
 async function clientOf({ ca, ...config }: HdfsStoreConfig): Promise<WebHdfs> {
-  return new WebHdfs({ ...config, ca: ca === undefined ? undefined : await authoritiesOf(ca) });
-}
-
-async function authoritiesOf(file: string): Promise<string> {
-  try {
-    return await readAuthorities(file);
-  } catch (error) {
-    throw filesErrors.FILES_HDFS_TLS(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
-  }
+  const authorities = ca === undefined ? undefined : await readAuthorities(ca, filesErrors.FILES_HDFS_TLS);
+  return new WebHdfs({ ...config, ca: authorities });
 }
 
 /**

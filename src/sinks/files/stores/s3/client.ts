@@ -2,7 +2,7 @@ import type { S3 } from '@aws-sdk/client-s3';
 import { Backoff } from '../../../../support/backoff.ts';
 import { readAuthorities } from '../../../../support/certificates.ts';
 import { systemClock } from '../../../../support/clock.ts';
-import { decisionOf, messageOf } from '../../../../support/errors.ts';
+import { decisionOf } from '../../../../support/errors.ts';
 import { filesErrors, isGone } from '../../errors.ts';
 import type { S3StoreConfig } from './config.ts';
 import { codeError } from './failures.ts';
@@ -74,7 +74,7 @@ export class S3Client {
     const { region, endpoint, pathStyle, accessKeyId, secretAccessKey, sessionToken } = this.#config;
     const { ca, deadline, uploadDeadline } = this.#config;
     const agent = { keepAlive: true, maxSockets: MOST_CONNECTIONS };
-    const trusted = ca === undefined ? {} : { ca: await this.#authorities(ca) };
+    const trusted = ca === undefined ? {} : { ca: await readAuthorities(ca, filesErrors.FILES_S3_TLS) };
     return new S3({
       region,
       forcePathStyle: pathStyle,
@@ -95,13 +95,5 @@ export class S3Client {
         httpsAgent: { ...agent, ...trusted },
       }),
     });
-  }
-
-  async #authorities(file: string): Promise<string> {
-    try {
-      return await readAuthorities(file);
-    } catch (error) {
-      throw filesErrors.FILES_S3_TLS(`the authorities of "ca" can't be read: ${messageOf(error)}`, { cause: error });
-    }
   }
 }
