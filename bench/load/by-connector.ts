@@ -14,7 +14,8 @@ const LOOK_MS = 20;
 const LOADER = {
   retryInitial: 100,
   retryMax: 60_000,
-  queueBytes: 4 * 2 ** 20,
+  // As the product does, if it is not told otherwise.
+  queueBytes: 2 ** 20,
   stallTimeout: 60_000,
   stopTimeout: 10_000,
   tolerance: 'all',
