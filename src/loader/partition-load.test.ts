@@ -148,7 +148,7 @@ test('a store that takes records and never makes them durable is left alone for 
     committed: async () => COMMITTED,
     seek: () => {},
     room: () => {},
-    durable: (offset) => void reports.push(offset),
+    durable: ({ offset }) => void reports.push(offset),
     stumbled: () => void failed++,
     failed: (error) => assert.fail(String(error)),
   });

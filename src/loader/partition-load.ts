@@ -1,4 +1,4 @@
-import type { LogRecord, RecordBatch, TopicPartition } from '../log/log.ts';
+import type { LogRecord, Position, RecordBatch, TopicPartition } from '../log/log.ts';
 import type { PartitionWriter, Progress, Sink } from '../sinks/sink.ts';
 import { Backoff } from '../support/backoff.ts';
 import type { Clock } from '../support/clock.ts';
@@ -24,8 +24,8 @@ export interface PartitionLoadOptions {
   seek(offset: number): void;
   /** Tells whether there is room for more records. */
   room(hasRoom: boolean): void;
-  /** Everything below `durableUpTo` is in the store or in the dead letters. */
-  durable(durableUpTo: number, records: number, duplicates: number): void;
+  /** Everything below the position is in the store or in the dead letters. */
+  durable(position: Position, records: number, duplicates: number): void;
   /** The writer failed and is replaced. */
   stumbled(error: unknown): void;
   /** An error that no retry mends. */
@@ -49,7 +49,7 @@ export class PartitionLoad {
   #next = 0;
   /** Where the group was at the start, as soon as that is known. */
   #committed: number | undefined;
-  /** Of the last records that the writer was given. */
+  /** Of the last records that the writer was given; of what is durable it may be a later one, but none that is too early. */
   #leaderEpoch: number | undefined;
   #stopping = false;
   #wake: () => void = () => {};
@@ -207,7 +207,7 @@ export class PartitionLoad {
     const before = this.#position;
     const records = Math.max(0, durableUpTo - (before ?? durableUpTo));
     this.#position = durableUpTo;
-    if (durableUpTo !== before || duplicates > 0) this.#options.durable(durableUpTo, records, duplicates);
+    if (durableUpTo !== before || duplicates > 0) this.#tellDurable(durableUpTo, records, duplicates);
     if (records > 0) backoff.reset();
   }
 
@@ -222,7 +222,13 @@ export class PartitionLoad {
     this.#drop();
     this.#options.seek(offset);
     // After a crash the store can be ahead of the group's position, with nothing left to load that would move it.
-    if (stored !== undefined) this.#options.durable(stored, 0, 0);
+    if (stored !== undefined) this.#tellDurable(stored, 0, 0);
+  }
+
+  #tellDurable(offset: number, records: number, duplicates: number): void {
+    const leaderEpoch = this.#leaderEpoch;
+    const position = { ...this.#options.partition, offset, ...(leaderEpoch !== undefined && { leaderEpoch }) };
+    this.#options.durable(position, records, duplicates);
   }
 
   /** Only to tell what is waited for; without it nobody is blamed. */

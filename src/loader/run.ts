@@ -171,9 +171,9 @@ export class Run implements AssignmentListener {
         this.#rooms.set(name, { partition, hasRoom });
         this.#interruptPoll.abort();
       },
-      durable: (offset, records, duplicates) => {
+      durable: (position, records, duplicates) => {
         this.#reports.durable(records, duplicates);
-        this.#positions.set(name, { ...partition, offset });
+        this.#positions.set(name, position);
         this.#commitSoon();
       },
       stumbled: (error) => this.#reports.stumbled(error),

@@ -42,6 +42,10 @@ export const logErrors = defineErrors({
     decision: 'dead-letter',
     help: "Give the program's user the right to do this in the log (Kafka: an ACL).",
   },
+  POSITION_BEYOND_LOG: {
+    decision: 'retry',
+    help: 'If a replica of the log is behind, it is waited for. If the records are lost, set the position back: stop the connector, then PATCH or DELETE /connectors/NAME/offsets.',
+  },
   PARTITION_NOT_OWNED: {
     decision: 'retry',
     help: 'Another member of the group has the partition now; nothing needs to be done.',

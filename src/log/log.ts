@@ -102,6 +102,11 @@ export interface Consumer {
 
 export interface Position extends TopicPartition {
   readonly offset: number;
+  /**
+   * Which of the partition's leaders took the record before the offset, if that is known: with it a
+   * log whose leaders can lose records tells a position from one of the same number in what came instead.
+   */
+  readonly leaderEpoch?: number;
 }
 
 export interface ConsumerOptions {

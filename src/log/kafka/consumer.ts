@@ -4,6 +4,7 @@ import { logErrors } from '../errors.ts';
 import type { AssignmentListener, Consumer, ConsumerOptions, Position, RecordBatch, TopicPartition } from '../log.ts';
 import { partitionName, plainPartition } from '../log.ts';
 import type { Cluster } from './cluster.ts';
+import type { Reading } from './fetcher.ts';
 import { Fetcher } from './fetcher.ts';
 import { Membership } from './membership.ts';
 
@@ -44,7 +45,7 @@ export class KafkaConsumer implements Consumer {
     this.#membership = new Membership(cluster, subscription, options.from ?? 'earliest', {
       assigned: (positions, topicIds) => this.#assign(positions, topicIds),
       revoked: (partitions) => this.#revoke(partitions),
-      lost: (partitions) => this.#lose(partitions),
+      lost: (partitions) => this.#lose(this.#fetcher.readings(partitions)),
       confirmed: () => this.#wakeUps.wake(),
       failed: (error) => this.#end(error),
     });
@@ -95,31 +96,37 @@ export class KafkaConsumer implements Consumer {
   }
 
   #assign(positions: readonly Position[], topicIds: ReadonlyMap<string, string>): void {
-    for (const position of positions) this.#fetcher.add(position, topicIds.get(position.topic));
+    const readings = positions.map((position) => this.#fetcher.add(position, topicIds.get(position.topic)));
     void this.#inTurn(async () => {
-      const mine = positions.filter((position) => this.#fetcher.has(position)).map(plainPartition);
-      if (mine.length === 0) return;
-      await this.#listener?.assigned(mine);
-      for (const partition of mine) this.#fetcher.start(partition);
+      const current = this.#current(readings);
+      if (current.length === 0) return;
+      await this.#listener?.assigned(current.map(plainPartition));
+      for (const reading of current) this.#fetcher.start(reading);
       this.#wakeUps.wake();
     });
   }
 
   async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const mine = partitions.filter((partition) => this.#fetcher.has(partition)).map(plainPartition);
-    for (const partition of mine) this.#fetcher.stop(partition);
+    const readings = this.#fetcher.readings(partitions);
+    for (const reading of readings) this.#fetcher.stop(reading);
     const revoked = this.#inTurn(async () => {
-      const current = mine.filter((partition) => this.#fetcher.has(partition));
-      if (current.length > 0) await this.#listener?.revoked(current);
+      const current = this.#current(readings);
+      if (current.length > 0) await this.#listener?.revoked(current.map(plainPartition));
     });
     const inTime = await settlesWithin(revoked, this.#cluster.config.group.rebalanceTimeout);
-    if (!inTime) this.#lose(mine);
-    for (const partition of mine) this.#fetcher.remove(partition);
+    if (!inTime) this.#lose(readings);
+    for (const reading of readings) this.#fetcher.remove(reading);
   }
 
-  #lose(partitions: readonly TopicPartition[]): void {
-    const mine = partitions.filter((partition) => this.#fetcher.remove(partition)).map(plainPartition);
-    if (mine.length > 0) this.#listener?.lost(mine);
+  #lose(readings: readonly Reading[]): void {
+    const current = this.#current(readings);
+    for (const reading of current) this.#fetcher.remove(reading);
+    if (current.length > 0) this.#listener?.lost(current.map(plainPartition));
+  }
+
+  /** Those that go on: partitions that were lost meanwhile, and assigned again, are others. */
+  #current(readings: readonly Reading[]): Reading[] {
+    return readings.filter((reading) => this.#fetcher.holds(reading));
   }
 
   async #close(): Promise<void> {

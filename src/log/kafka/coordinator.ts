@@ -8,6 +8,9 @@ import { check, errorOf, GROUP_ID_NOT_FOUND, NO_ERROR, NOT_COORDINATOR } from '.
 
 const KEY_IS_GROUP = 0;
 
+/** Of a position that says nothing of leaders. Source: the OffsetCommit request of Kafka's protocol. */
+const NO_EPOCH = -1;
+
 /** Offsets of open transactions are waited for, as what comes before them may yet move. */
 const REQUIRE_STABLE = true;
 
@@ -66,21 +69,21 @@ export class Coordinator {
     if (!mine) throw logErrors.LOG_UNAVAILABLE('the answer with positions is empty');
     this.check(mine.errorCode, 'positions');
     return mine.topics.flatMap(({ name, partitions: found }) =>
-      found.flatMap(({ partitionIndex, committedOffset, errorCode }) => {
+      found.flatMap(({ partitionIndex: partition, committedOffset, committedLeaderEpoch: leaderEpoch, errorCode }) => {
         this.check(errorCode, 'positions');
-        return committedOffset < 0n
-          ? []
-          : [{ topic: name, partition: partitionIndex, offset: Number(committedOffset) }];
+        if (committedOffset < 0n) return [];
+        const position = { topic: name, partition, offset: Number(committedOffset) };
+        return [leaderEpoch === NO_EPOCH ? position : { ...position, leaderEpoch }];
       }),
     );
   }
 
   /** Stores positions; resolves to the first code that is none of success. */
   async commit(by: Committer, positions: readonly Position[], timeoutMs: number): Promise<number> {
-    const topics = byTopic(positions, ({ partition, offset }) => ({
+    const topics = byTopic(positions, ({ partition, offset, leaderEpoch = NO_EPOCH }) => ({
       partitionIndex: partition,
       committedOffset: BigInt(offset),
-      committedLeaderEpoch: -1,
+      committedLeaderEpoch: leaderEpoch,
       committedMetadata: '',
     }));
     const answer = await this.ask(timeoutMs, apis.offsetCommit, this.#group, by.generation, by.memberId, null, topics);

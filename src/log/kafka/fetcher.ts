@@ -1,5 +1,6 @@
 import { Backoff } from '../../support/backoff.ts';
 import { MillraceError, messageOf } from '../../support/errors.ts';
+import { logErrors } from '../errors.ts';
 import type { Position, RecordBatch, TopicPartition } from '../log.ts';
 import { partitionName } from '../log.ts';
 import * as apis from './apis.ts';
@@ -38,7 +39,7 @@ export interface FetcherEvents {
   failed(error: unknown): void;
 }
 
-/** A partition that is read. */
+/** A partition that is read, from its assignment to its end: assigned again it is another one. */
 interface Track extends TopicPartition {
   readonly topicId: string | undefined;
   /** The next offset to hand out. */
@@ -54,7 +55,12 @@ interface Track extends TopicPartition {
   paused: boolean;
   /** An offset at which a batch was broken when it came first. */
   brokenAt: number | undefined;
+  /** Of a position beyond the end of the log: since when it was found there, and how long to wait for more. */
+  beyond: { readonly since: number; readonly backoff: Backoff } | undefined;
 }
+
+/** A partition from when it is added to when it is removed or replaced. */
+export type Reading = TopicPartition;
 
 /** Reads ahead in the partitions of a consumer, within bounds, and hands out what it has. */
 export class Fetcher {
@@ -77,45 +83,53 @@ export class Fetcher {
     this.#offsets = new Offsets(cluster, this.#lanes[0]!);
   }
 
-  has(partition: TopicPartition): boolean {
-    return this.#tracks.has(partitionName(partition));
-  }
-
   /** Begins to read ahead; nothing is handed out before {@link start}. */
-  add({ topic, partition, offset }: Position, topicId: string | undefined): void {
-    this.#tracks.set(partitionName({ topic, partition }), {
+  add({ topic, partition, offset, leaderEpoch = NO_EPOCH }: Position, topicId: string | undefined): Reading {
+    const track: Track = {
       topic,
       partition,
       topicId,
       position: offset,
       next: offset,
-      lastEpoch: NO_EPOCH,
+      lastEpoch: leaderEpoch,
       endOffset: offset,
       buffered: [],
       pending: undefined,
       live: false,
       paused: false,
       brokenAt: undefined,
-    });
+      beyond: undefined,
+    };
+    this.#tracks.set(partitionName(track), track);
     this.#pump();
+    return track;
   }
 
-  start(partition: TopicPartition): void {
-    const track = this.#tracks.get(partitionName(partition));
-    if (track) track.live = true;
+  /** Those of the partitions that are read, as they are read now. */
+  readings(partitions: readonly TopicPartition[]): Reading[] {
+    return partitions.flatMap((partition) => this.#tracks.get(partitionName(partition)) ?? []);
   }
 
-  stop(partition: TopicPartition): void {
-    const track = this.#tracks.get(partitionName(partition));
-    if (track) track.live = false;
+  /** Whether it goes on: neither removed nor replaced. */
+  holds(reading: Reading): boolean {
+    return this.#tracks.get(partitionName(reading)) === reading;
+  }
+
+  start(reading: Reading): void {
+    (reading as Track).live = true;
+  }
+
+  stop(reading: Reading): void {
+    (reading as Track).live = false;
   }
 
   stopAll(): void {
     for (const track of this.#tracks.values()) track.live = false;
   }
 
-  remove(partition: TopicPartition): boolean {
-    return this.#tracks.delete(partitionName(partition));
+  /** Ends it, if it goes on. */
+  remove(reading: Reading): void {
+    if (this.holds(reading)) this.#tracks.delete(partitionName(reading));
   }
 
   pause(partition: TopicPartition, paused: boolean): void {
@@ -223,7 +237,7 @@ export class Fetcher {
       const partitions = new Map(answer.partitions.map((fetched) => [partitionName(fetched), fetched]));
       for (const track of tracks) {
         const fetched = partitions.get(partitionName(track));
-        if (fetched && this.#holds(track) && track.pending === question) this.#receive(track, fetched);
+        if (fetched && this.holds(track) && track.pending === question) this.#receive(track, fetched);
       }
     } catch (error) {
       if (!this.#closed) this.#failed(error);
@@ -245,6 +259,7 @@ export class Fetcher {
       return;
     }
     this.#backoff.reset();
+    track.beyond = undefined;
     track.endOffset = Math.max(fetched.endOffset, track.position);
     if (fetched.divergesAt !== undefined) {
       const { topic, partition } = track;
@@ -276,17 +291,21 @@ export class Fetcher {
       ]);
       if (track.pending !== search) return;
       const [start, end] = [starts[0]!, ends[0]!];
-      if (track.next < start) {
+      const { next: offset } = track;
+      if (offset < start) {
         this.#cluster.logger.warn(
-          { topic, partition, from: track.next, to: start },
+          { topic, partition, from: offset, to: start },
           'Kafka has removed records that were to be read',
         );
         this.#move(track, start);
-      } else if (track.next > end) {
-        // A leader that is behind catches up; records that are lost for good need a person.
-        const { next: offset } = track;
-        this.#cluster.logger.error({ topic, partition, offset, end }, 'the position is beyond the end of the log');
-        this.#refreshSoon();
+      } else if (offset > end) {
+        await this.#waitBeyond(track, end);
+      } else if (track.lastEpoch !== NO_EPOCH) {
+        this.#cluster.logger.error(
+          { topic, partition, offset },
+          'Kafka does not know the leader any more that wrote what was read; it goes on at the same offset',
+        );
+        track.lastEpoch = NO_EPOCH;
       }
     } catch (error) {
       this.#failed(error);
@@ -294,6 +313,23 @@ export class Fetcher {
       if (track.pending === search) track.pending = undefined;
       if (!this.#refreshing) this.#pump();
     }
+  }
+
+  /** A leader that is behind catches up, for which there is as much time as for an answer; all else needs a person. */
+  async #waitBeyond(track: Track, end: number): Promise<void> {
+    const { clock, config, logger, closed } = this.#cluster;
+    const { topic, partition, next: offset } = track;
+    if (!track.beyond) {
+      logger.warn({ topic, partition, offset, end }, 'the position is beyond the end of the log');
+      track.beyond = { since: clock.monotonic(), backoff: new Backoff(RETRY) };
+    }
+    if (clock.monotonic() - track.beyond.since >= config.requestTimeout) {
+      const what = `the position ${offset} of ${partitionName(track)} is beyond the end of the log, ${end}`;
+      this.#events.failed(logErrors.POSITION_BEYOND_LOG(what));
+      return;
+    }
+    await clock.sleep(track.beyond.backoff.next(), closed);
+    this.#refreshSoon();
   }
 
   #failed(error: unknown): void {
@@ -321,10 +357,7 @@ export class Fetcher {
     track.lastEpoch = NO_EPOCH;
     track.buffered.length = 0;
     track.pending = undefined;
-  }
-
-  #holds(track: Track): boolean {
-    return this.#tracks.get(partitionName(track)) === track;
+    track.beyond = undefined;
   }
 }
 

@@ -314,23 +314,25 @@ export class Membership {
   async #positionsOf(partitions: readonly TopicPartition[]): Promise<readonly Position[]> {
     const { requestTimeout } = this.#cluster.config;
     const committed = await this.#coordinator.committed(partitions, requestTimeout);
-    const known = new Map(committed.map((position) => [partitionName(position), position.offset]));
+    const known = new Map(committed.map((position) => [partitionName(position), position]));
     const unknown = partitions.filter((partition) => !known.has(partitionName(partition)));
     if (unknown.length > 0) {
       const found = await this.#offsets.find(unknown, this.#from === 'latest' ? LATEST : EARLIEST);
-      for (const [index, partition] of unknown.entries()) known.set(partitionName(partition), found[index]!);
+      for (const [index, { topic, partition }] of unknown.entries()) {
+        known.set(partitionName({ topic, partition }), { topic, partition, offset: found[index]! });
+      }
     }
-    return partitions.map(({ topic, partition }) => ({
-      topic,
-      partition,
-      offset: known.get(partitionName({ topic, partition }))!,
-    }));
+    return partitions.map((partition) => known.get(partitionName(partition))!);
   }
 
   async #letGo(partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return;
     await this.#events.revoked(partitions);
-    for (const partition of partitions) this.#owned.delete(partitionName(partition));
+    for (const partition of partitions) {
+      const name = partitionName(partition);
+      // If the group gave us up meanwhile, it may have given us the partition anew.
+      if (this.#owned.get(name) === partition) this.#owned.delete(name);
+    }
   }
 
   /** Tells the group that we are there, until the signal; hears whether it is shared out anew. */
