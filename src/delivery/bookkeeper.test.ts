@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { FakeProducer } from '../../test/support/fake-producer.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { until } from '../../test/support/until.ts';
+import { DATABASE_FILE } from '../log/embedded/schema.ts';
 import { systemClock } from '../support/clock.ts';
 import { silentLogger } from '../support/logger.ts';
 import { Bookkeeper } from './bookkeeper.ts';
@@ -93,6 +94,24 @@ test('a living process takes up what dead ones left, and removes their spools', 
   assert.ok(holds(totals), JSON.stringify(totals));
   assert.ok(totals.delivered >= taken);
   assert.equal(producer.stored.length, totals.delivered);
+  await delivery.drain(5_000);
+  await books.close();
+});
+
+test('a spool that can not be opened does not stand before those after it', async (t) => {
+  const root = path.join(temporaryDirectory(t), 'spool');
+  const [one, two] = [member(t, root, 'spooled'), member(t, root, 'spooled')];
+  await until('both take events', () => one.state.taken > 100 && two.state.taken > 100);
+  const { books, delivery } = await begin(root);
+  const [first, second] = [0, 1].map((n) => path.join(root, String(n), 'log')) as [string, string];
+  // The process goes on in the files that it has open.
+  rmSync(first, { recursive: true });
+  mkdirSync(first);
+  writeFileSync(path.join(first, DATABASE_FILE), 'no database');
+  await one.kill();
+  await two.kill();
+  await until('the other one is adopted and empty', () => !existsSync(second));
+  assert.equal(readFileSync(path.join(first, DATABASE_FILE), 'utf8'), 'no database');
   await delivery.drain(5_000);
   await books.close();
 });

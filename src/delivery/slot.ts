@@ -59,14 +59,24 @@ export class Slot {
     throw new Error(`more than ${MOST_SLOTS} collector processes work below ${root}`);
   }
 
-  /** Takes a slot, of those in other directories, that somebody left behind with events or uncertain counts in it. */
+  /**
+   * Takes a slot, of those in other directories, that somebody left behind with events or uncertain counts in it. Rejects
+   * if there is none but such as can't be opened.
+   */
   static async adopt(root: string, mine: ReadonlySet<string>, options: SlotOptions): Promise<Slot | undefined> {
+    const failures: unknown[] = [];
     for (const directory of slotsBeside(mine, root)) {
       const checkpoint = readCheckpoint(path.join(directory, CHECKPOINT));
       if (checkpoint?.clean && !existsSync(path.join(directory, LOG))) continue;
-      const slot = await Slot.#open(directory, false, options);
-      if (slot) return slot;
+      try {
+        const slot = await Slot.#open(directory, false, options);
+        if (slot) return slot;
+      } catch (error) {
+        // It must not stand before the others.
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return undefined;
   }
 
