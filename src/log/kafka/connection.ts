@@ -87,7 +87,8 @@ export class BrokerConnection {
     this.#connection = connection;
     connection.on('error', () => this.#end(connection));
     connection.on('close', () => this.#end(connection));
-    this.#ready = Promise.resolve(connection.connect(this.address.host, this.address.port));
+    // Certificates that are none it throws at once.
+    this.#ready = (async () => connection.connect(this.address.host, this.address.port))();
     // Whoever waits for it hears of a failure.
     this.#ready.catch(() => this.#end(connection));
     return connection;
