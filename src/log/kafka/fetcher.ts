@@ -289,7 +289,7 @@ export class Fetcher {
         this.#offsets.find([track], EARLIEST),
         this.#offsets.find([track], LATEST),
       ]);
-      if (track.pending !== search) return;
+      if (track.pending !== search || !this.holds(track)) return;
       const [start, end] = [starts[0]!, ends[0]!];
       const { next: offset } = track;
       if (offset < start) {
