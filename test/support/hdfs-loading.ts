@@ -123,6 +123,11 @@ export class HdfsLoading {
     return this.#connector.snapshot.restarts;
   }
 
+  /** Why it had to the last time. */
+  get lastError(): string | undefined {
+    return this.#connector.snapshot.lastError?.message;
+  }
+
   /** What an operator does once the cause is gone. */
   restart(): void {
     this.#connector.restart();
