@@ -278,6 +278,13 @@ function propertiesOf(
   };
 }
 
+/** Its broker comes back without the records of a partition, as after the loss of a disk. */
+export async function losePartition(node: KafkaNode, topic: string, partition: number): Promise<void> {
+  await node.stop();
+  rmSync(path.join(path.dirname(node.output), 'data', `${topic}-${partition}`), { recursive: true });
+  await node.start();
+}
+
 function toPropertiesFile(properties: Readonly<Record<string, string>>): string {
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)

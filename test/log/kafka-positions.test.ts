@@ -1,12 +1,10 @@
 /** What a consumer does about a position that a real Kafka no longer has as it was committed. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import type { Log, TopicPartition } from '../../src/log/log.ts';
-import { startKafka } from '../engines/kafka.ts';
+import { losePartition, startKafka } from '../engines/kafka.ts';
 import { kafkaTest } from '../engines/kafka-test.ts';
 import type { KafkaLogSettings } from '../support/kafka-log.ts';
 import { kafkaLog } from '../support/kafka-log.ts';
@@ -56,11 +54,8 @@ kafkaTest('records that came in place of lost ones are read, if the position say
   assert.deepEqual(await log.admin.committed(group), [{ topic, partition: 0, offset: 5, leaderEpoch }]);
   await before.consumer.close();
 
-  // As after the loss of a disk; then the log grows past the position again.
-  const [node] = kafka.nodes;
-  await node!.stop();
-  rmSync(path.join(path.dirname(node!.output), 'data', `${topic}-0`), { recursive: true });
-  await node!.start();
+  // Then the log grows past the position again.
+  await losePartition(kafka.nodes[0]!, topic, 0);
   await send(log, { topic, partition: 0 }, 100, 10);
 
   const after = await join(t, log, group, topic);

@@ -1,8 +1,6 @@
 /** What the files sink does about a topic of a real Kafka that no longer is what was loaded. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import { Connector } from '../../src/loader/connector.ts';
@@ -16,6 +14,7 @@ import { isSound } from '../../src/sinks/verification.ts';
 import { systemClock } from '../../src/support/clock.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import type { KafkaCluster } from '../engines/kafka.ts';
+import { losePartition } from '../engines/kafka.ts';
 import { kafkaTest } from '../engines/kafka-test.ts';
 import { filesConfigWith } from '../support/files.ts';
 import { kafkaLog } from '../support/kafka-log.ts';
@@ -89,11 +88,8 @@ class Loading {
     });
   }
 
-  /** Its broker comes back without the records of the topic, as after the loss of a disk. */
-  async loseLog({ nodes: [node] }: KafkaCluster): Promise<void> {
-    await node!.stop();
-    rmSync(path.join(path.dirname(node!.output), 'data', `${this.name}-0`), { recursive: true });
-    await node!.start();
+  loseLog({ nodes: [node] }: KafkaCluster): Promise<void> {
+    return losePartition(node!, this.name, 0);
   }
 
   async findings() {

@@ -7,6 +7,9 @@ import type { AbortedTransaction } from './batch.ts';
 import { apis as client, Writer } from './client.ts';
 import type { API } from './connection.ts';
 
+/** Of a record or position of which no leader is known, in every question that has room for one. */
+export const NO_EPOCH = -1;
+
 export const createTopics = client.createTopicsV7.api;
 export const deleteRecords = client.deleteRecordsV2.api;
 export const describeConfigs = client.describeConfigsV4.api;

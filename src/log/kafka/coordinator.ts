@@ -8,9 +8,6 @@ import { check, errorOf, GROUP_ID_NOT_FOUND, NO_ERROR, NOT_COORDINATOR } from '.
 
 const KEY_IS_GROUP = 0;
 
-/** Of a position that says nothing of leaders. Source: the OffsetCommit request of Kafka's protocol. */
-const NO_EPOCH = -1;
-
 /** Offsets of open transactions are waited for, as what comes before them may yet move. */
 const REQUIRE_STABLE = true;
 
@@ -73,14 +70,14 @@ export class Coordinator {
         this.check(errorCode, 'positions');
         if (committedOffset < 0n) return [];
         const position = { topic: name, partition, offset: Number(committedOffset) };
-        return [leaderEpoch === NO_EPOCH ? position : { ...position, leaderEpoch }];
+        return [leaderEpoch === apis.NO_EPOCH ? position : { ...position, leaderEpoch }];
       }),
     );
   }
 
   /** Stores positions; resolves to the first code that is none of success. */
   async commit(by: Committer, positions: readonly Position[], timeoutMs: number): Promise<number> {
-    const topics = byTopic(positions, ({ partition, offset, leaderEpoch = NO_EPOCH }) => ({
+    const topics = byTopic(positions, ({ partition, offset, leaderEpoch = apis.NO_EPOCH }) => ({
       partitionIndex: partition,
       committedOffset: BigInt(offset),
       committedLeaderEpoch: leaderEpoch,

@@ -27,8 +27,6 @@ const BUFFER_BYTES = 16 * 1024 * 1024;
 /** What a partition may hold even when there are many: less makes many small questions. */
 const MIN_PARTITION_BYTES = 64 * 1024;
 
-const NO_EPOCH = -1;
-
 /** What the fetcher tells its consumer. */
 export interface FetcherEvents {
   /** There is more to take. */
@@ -84,7 +82,7 @@ export class Fetcher {
   }
 
   /** Begins to read ahead; nothing is handed out before {@link start}. */
-  add({ topic, partition, offset, leaderEpoch = NO_EPOCH }: Position, topicId: string | undefined): Reading {
+  add({ topic, partition, offset, leaderEpoch = apis.NO_EPOCH }: Position, topicId: string | undefined): Reading {
     const track: Track = {
       topic,
       partition,
@@ -300,12 +298,12 @@ export class Fetcher {
         this.#move(track, start);
       } else if (offset > end) {
         await this.#waitBeyond(track, end);
-      } else if (track.lastEpoch !== NO_EPOCH) {
+      } else if (track.lastEpoch !== apis.NO_EPOCH) {
         this.#cluster.logger.error(
           { topic, partition, offset },
           'Kafka does not know the leader any more that wrote what was read; it goes on at the same offset',
         );
-        track.lastEpoch = NO_EPOCH;
+        track.lastEpoch = apis.NO_EPOCH;
       }
     } catch (error) {
       this.#failed(error);
@@ -354,7 +352,7 @@ export class Fetcher {
   #move(track: Track, offset: number): void {
     track.position = offset;
     track.next = offset;
-    track.lastEpoch = NO_EPOCH;
+    track.lastEpoch = apis.NO_EPOCH;
     track.buffered.length = 0;
     track.pending = undefined;
     track.beyond = undefined;
