@@ -3,39 +3,96 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { Memory } from './memory.ts';
 
+function exactly(bytes: number) {
+  return { least: bytes, most: bytes, eager: true };
+}
+
 test('a buffer that was given back is used again for one of its size', async (t) => {
   const memory = new Memory(100);
-  await memory.take(10, t.signal);
-  await memory.take(40, t.signal);
-  const first = memory.buffer(40);
-  memory.giveBuffer(first);
+  await memory.take(exactly(10), t.signal);
+  const first = await memory.take(exactly(40), t.signal);
+  memory.give(first);
   assert.deepEqual([memory.held, memory.kept], [10, 40]);
-  await memory.take(40, t.signal);
-  assert.equal(memory.buffer(40), first);
-  await memory.take(20, t.signal);
-  assert.notEqual(memory.buffer(20), first);
+  assert.equal(await memory.take(exactly(40), t.signal), first);
+  assert.equal((await memory.take(exactly(20), t.signal)).length, 20);
+});
+
+test('who can do with little gets more where that stands ready', async (t) => {
+  const memory = new Memory(100);
+  const modest = { least: 10, most: 40, eager: false };
+  await memory.take(exactly(1), t.signal);
+  assert.equal((await memory.take(modest, t.signal)).length, 10);
+  const large = await memory.take(exactly(40), t.signal);
+  memory.give(large);
+  assert.equal(await memory.take(modest, t.signal), large);
+  assert.equal((await memory.take(modest, t.signal)).length, 10);
+});
+
+test('a buffer is waited for while an upload may make room for it', async (t) => {
+  const memory = new Memory(100);
+  await memory.take(exactly(10), t.signal);
+  const uploading = await memory.take(exactly(80), t.signal);
+  memory.uploadBegins();
+  let taken: Buffer | undefined;
+  const taking = memory.take({ least: 10, most: 80, eager: true }, t.signal).then((buffer) => {
+    taken = buffer;
+  });
+  await Promise.resolve();
+  assert.equal(taken, undefined);
+  memory.uploadEnds();
+  memory.give(uploading);
+  await taking;
+  assert.equal(taken, uploading);
+});
+
+test('with no upload under way the least is given out beyond the bound, and commits are asked for', async (t) => {
+  const memory = new Memory(100);
+  await memory.take(exactly(95), t.signal);
+  assert.equal(memory.full, false);
+  assert.equal((await memory.take({ least: 10, most: 80, eager: true }, t.signal)).length, 10);
+  assert.deepEqual([memory.held, memory.full], [105, true]);
+});
+
+test('who waits for room is told when it is no longer wanted', async (t) => {
+  const memory = new Memory(100);
+  await memory.take(exactly(100), t.signal);
+  memory.uploadBegins();
+  const stop = new AbortController();
+  const taking = memory.take(exactly(10), stop.signal);
+  stop.abort();
+  await assert.rejects(taking, { name: 'AbortError' });
+  assert.equal(memory.held, 100);
 });
 
 test('nothing is kept once nothing is held', async (t) => {
   const memory = new Memory(100);
-  await memory.take(40, t.signal);
-  memory.giveBuffer(memory.buffer(40));
+  memory.give(await memory.take(exactly(40), t.signal));
   assert.deepEqual([memory.held, memory.kept], [0, 0]);
 });
 
+test('what somebody may still read is never used again', async (t) => {
+  const memory = new Memory(100);
+  await memory.take(exactly(10), t.signal);
+  const first = await memory.take(exactly(40), t.signal);
+  memory.drop(first);
+  assert.deepEqual([memory.held, memory.kept], [10, 0]);
+  assert.notEqual(await memory.take(exactly(40), t.signal), first);
+});
+
 test('buffers in use and buffers that are kept are together within the bound', async (t) => {
-  const sizes = fc.array(fc.record({ bytes: fc.constantFrom(10, 20, 40), back: fc.boolean() }), { maxLength: 60 });
+  const wanted = fc.record({ least: fc.constantFrom(10, 20), most: fc.constantFrom(20, 40), eager: fc.boolean() });
+  const sizes = fc.array(fc.record({ wanted, back: fc.constantFrom('no', 'give', 'drop') }), { maxLength: 60 });
   await fc.assert(
     fc.asyncProperty(sizes, async (steps) => {
       const memory = new Memory(100);
       const used: Buffer[] = [];
-      for (const { bytes, back } of steps) {
-        const last = back ? used.pop() : undefined;
-        if (last) memory.giveBuffer(last);
+      for (const { wanted, back } of steps) {
+        const last = back === 'no' ? undefined : used.pop();
+        if (last && back === 'give') memory.give(last);
+        else if (last) memory.drop(last);
         else {
-          await memory.take(bytes, t.signal);
-          const buffer = memory.buffer(bytes);
-          assert.equal(buffer.length, bytes);
+          const buffer = await memory.take(wanted, t.signal);
+          assert.ok(buffer.length === wanted.least || buffer.length === wanted.most);
           assert.ok(!used.includes(buffer));
           used.push(buffer);
         }

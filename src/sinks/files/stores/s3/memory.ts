@@ -1,7 +1,17 @@
+/** A buffer that is asked for. */
+export interface Wanted {
+  /** As large as the asker could use. */
+  readonly most: number;
+  /** As small as it can be. */
+  readonly least: number;
+  /** Whether to wait for `most`; else it is given only where such a buffer stands ready. */
+  readonly eager: boolean;
+}
+
 /**
  * What all open files of a store may hold back. Where it is used up a writer waits for uploads under
- * way. If there are none, only further parts could free some: then it is given out beyond its
- * bound, once for each piece, and `full` tells the writers to commit.
+ * way. If there are none, only further parts could free some: then the least is given out beyond
+ * the bound, once for each piece, and `full` tells the writers to commit.
  */
 export class Memory {
   readonly #bytes: number;
@@ -9,7 +19,10 @@ export class Memory {
   #peak = 0;
   #uploads = 0;
   #waiting: (() => void)[] = [];
-  /** Buffers of parts that were uploaded. Left to the garbage collector, several times as many stand around. */
+  /**
+   * Buffers that were given back. Left to the garbage collector, several times as many stand around;
+   * and what comes and goes outside its heap makes it go through all of that each time.
+   */
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
 
@@ -35,54 +48,36 @@ export class Memory {
     return this.#held >= this.#bytes && this.#uploads === 0;
   }
 
-  async take(bytes: number, signal: AbortSignal): Promise<void> {
-    while (!this.hasRoom(bytes) && this.#uploads > 0) {
-      signal.throwIfAborted();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      const wake = () => resolve();
-      signal.addEventListener('abort', wake, { once: true });
-      await promise;
-      signal.removeEventListener('abort', wake);
-    }
+  /** A buffer, whatever stands in it, as soon as there is room for it or no upload that could make some. */
+  async take(wanted: Wanted, signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
-    this.#held += bytes;
+    while (!this.#hasRoom(this.#sizeOf(wanted)) && this.#uploads > 0) await this.#change(signal);
+    const size = this.#sizeOf(wanted);
+    const buffer = this.#bufferOf(this.#hasRoom(size) ? size : wanted.least);
+    this.#held += buffer.length;
     this.#peak = Math.max(this.#peak, this.#held);
-  }
-
-  /** Whether so many bytes more are within the bound. */
-  hasRoom(bytes: number): boolean {
-    return this.#held + bytes <= this.#bytes;
-  }
-
-  give(bytes: number): void {
-    this.#held -= bytes;
-    // With nothing to write nothing is kept either.
-    if (this.#held === 0) this.#forget();
-    this.#wake();
-  }
-
-  /** A buffer of as many bytes as were taken, whatever stands in it. */
-  buffer(bytes: number): Buffer {
-    const at = this.#kept.findIndex(({ length }) => length === bytes);
-    if (at !== -1) {
-      this.#keptBytes -= bytes;
-      return this.#kept.splice(at, 1)[0]!;
-    }
-    // What is kept is within the bound, and gives way.
+    // What is kept gives way.
     while (this.#kept.length > 0 && this.#held + this.#keptBytes > this.#bytes) {
       this.#keptBytes -= this.#kept.shift()!.length;
     }
-    return Buffer.allocUnsafeSlow(bytes);
+    return buffer;
   }
 
-  /** Gives back a buffer that nobody reads any more; it is kept for another one of its size. */
-  giveBuffer(buffer: Buffer): void {
-    if (this.#held + this.#keptBytes <= this.#bytes) {
+  /** Takes back a buffer that nobody reads any more. */
+  give(buffer: Buffer): void {
+    if (buffer.length === 0) return;
+    this.#held -= buffer.length;
+    if (this.#held + this.#keptBytes + buffer.length <= this.#bytes) {
       this.#kept.push(buffer);
       this.#keptBytes += buffer.length;
     }
-    this.give(buffer.length);
+    this.#changed();
+  }
+
+  /** Forgets a buffer that somebody may still read. */
+  drop(buffer: Buffer): void {
+    this.#held -= buffer.length;
+    this.#changed();
   }
 
   uploadBegins(): void {
@@ -91,15 +86,42 @@ export class Memory {
 
   uploadEnds(): void {
     this.#uploads--;
-    this.#wake();
+    this.#changed();
   }
 
-  #forget(): void {
-    this.#kept.length = 0;
-    this.#keptBytes = 0;
+  /** A buffer that is kept takes no more memory when it is used. */
+  #sizeOf({ most, least, eager }: Wanted): number {
+    return eager || this.#kept.some(({ length }) => length === most) ? most : least;
   }
 
-  #wake(): void {
+  #hasRoom(bytes: number): boolean {
+    return this.#held + bytes <= this.#bytes;
+  }
+
+  #bufferOf(bytes: number): Buffer {
+    const at = this.#kept.findIndex(({ length }) => length === bytes);
+    if (at === -1) return Buffer.allocUnsafeSlow(bytes);
+    this.#keptBytes -= bytes;
+    return this.#kept.splice(at, 1)[0]!;
+  }
+
+  /** Settles when there may be room; rejects when the signal is aborted. */
+  async #change(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    const wake = () => resolve();
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+    signal.throwIfAborted();
+  }
+
+  #changed(): void {
+    // With nothing to write nothing is kept either.
+    if (this.#held === 0) {
+      this.#kept.length = 0;
+      this.#keptBytes = 0;
+    }
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();

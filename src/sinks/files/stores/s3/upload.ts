@@ -9,6 +9,8 @@ const FIRST_BYTES = 64 << 10;
 /** After so many parts the next ones are twice as large: S3 takes 10,000 of a file. */
 const PARTS_OF_A_SIZE = 1_000;
 const DISCARD_MS = 5_000;
+/** No part, or one without a byte. */
+const NOTHING = Buffer.alloc(0);
 
 export interface PartSizes {
   readonly first: number;
@@ -44,7 +46,7 @@ export class S3StagedFile implements StagedFile {
   readonly #cleanUp: (signal: AbortSignal) => Promise<void>;
   readonly #ended = new AbortController();
   readonly #etags: Promise<string>[] = [];
-  #part: Buffer = Buffer.alloc(0);
+  #part: Buffer = NOTHING;
   #used = 0;
   #length = 0;
   #checksum = 0;
@@ -111,8 +113,8 @@ export class S3StagedFile implements StagedFile {
     this.#discarded = true;
     this.#ended.abort();
     await Promise.allSettled(this.#etags);
-    this.#memory.give(this.#part.length);
-    this.#part = Buffer.alloc(0);
+    this.#memory.give(this.#part);
+    this.#part = NOTHING;
     this.#used = 0;
     const signal = AbortSignal.timeout(DISCARD_MS);
     try {
@@ -130,19 +132,18 @@ export class S3StagedFile implements StagedFile {
 
   /** Makes room in the part that gathers. */
   async #grow(size: number, signal: AbortSignal): Promise<void> {
-    const doubled = Math.min(size, Math.max(FIRST_BYTES, 2 * this.#part.length));
+    const smaller = this.#part;
+    const least = Math.min(size, Math.max(FIRST_BYTES, 2 * smaller.length));
     // A file that has filled one part is likely to fill the next.
-    const bytes = this.#etags.length > 0 && this.#memory.hasRoom(size - this.#part.length) ? size : doubled;
-    await this.#memory.take(bytes - this.#part.length, signal);
-    const larger = this.#memory.buffer(bytes);
-    larger.set(this.#part.subarray(0, this.#used));
-    this.#part = larger;
+    this.#part = await this.#memory.take({ most: size, least, eager: this.#etags.length > 0 }, signal);
+    this.#part.set(smaller.subarray(0, this.#used));
+    this.#memory.give(smaller);
   }
 
   /** Begins to upload what has gathered; the next write or the seal meets a failure. */
   #send(): void {
     const sending = this.#uploadPart(this.#etags.length + 1, this.#part, this.#used);
-    this.#part = Buffer.alloc(0);
+    this.#part = NOTHING;
     this.#used = 0;
     sending.catch((error) => {
       this.#failure ??= error;
@@ -161,8 +162,8 @@ export class S3StagedFile implements StagedFile {
     } finally {
       this.#memory.uploadEnds();
       // A request that failed may still read it; one before it that was answered sends to nobody.
-      if (isTaken && buffer.length >= this.#sizes.first) this.#memory.giveBuffer(buffer);
-      else this.#memory.give(buffer.length);
+      if (isTaken) this.#memory.give(buffer);
+      else this.#memory.drop(buffer);
     }
   }
 }
