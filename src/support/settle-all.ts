@@ -1,5 +1,5 @@
 /** Waits for all to settle, and throws what the first of them failed with: nothing goes on behind a failure. */
-export async function settleAll(settling: readonly Promise<unknown>[]): Promise<void> {
+export async function settleAll<T>(settling: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(settling);
-  await Promise.all(settling);
+  return Promise.all(settling);
 }

@@ -76,8 +76,9 @@ export class PlainHold implements Hold {
     return this.#underway;
   }
 
-  async #commit({ files, closed, end }: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
+  async #commit({ closed, end, ...plan }: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
     await settleAll([before, closed ?? Promise.resolve()]);
+    const files = await plan.files;
     if (files.length > 0) {
       const [missing] = await retrying(PATIENCE, this.#clock, signal, async () => {
         await this.#store.makeDirectories(foldersOf(files), signal);

@@ -43,14 +43,18 @@ export interface CommitPlan {
   /** Absent: as before, unless this is a gap, behind which nothing is known. */
   readonly leaderEpoch?: number | undefined;
   readonly refused: number;
-  readonly files: readonly ManifestFile[];
+  /** The commit waits for those that are not known yet. */
+  readonly files: readonly ManifestFile[] | Promise<readonly ManifestFile[]>;
   /** Files that these replace. */
   readonly sources?: readonly string[];
   /** See {@link Manifest.joined}. */
   readonly joined?: boolean;
-  /** Settles when all files are closed; the manifest is prepared meanwhile. */
+  /** Settles when all files are closed; the manifest is prepared meanwhile. Rejects if `files` does. */
   readonly closed?: Promise<void>;
 }
+
+/** What a manifest says of its place among the others. */
+type Place = Pick<Manifest, 'number' | 'previous' | 'since' | 'leaderEpoch'>;
 
 /**
  * The exactly-once protocol of one partition: who may write, and what is written. All state is in
@@ -279,8 +283,8 @@ export class Assignment implements Hold {
   readonly #folder: string;
   /** What was committed last. */
   #last: Manifest;
-  /** What was last given to `commit`; it follows what is under way before it. */
-  #planned: Manifest;
+  /** Of what was last given to `commit`; it follows what is under way before it. */
+  #planned: Place;
   /** The commit begun last; it settles after all before it. */
   #underway: Promise<void> = Promise.resolve();
   /** What was sent and is not known to be over: at most one, since nothing is sent behind it. */
@@ -323,38 +327,46 @@ export class Assignment implements Hold {
 
   /** See {@link Hold.commit}. */
   commit(plan: CommitPlan, signal: AbortSignal): Promise<void> {
-    const manifest = this.#plan(plan);
-    this.#planned = manifest;
-    const commit = this.#commit(manifest, [this.#underway, plan.closed ?? Promise.resolve()], signal);
+    const place = this.#place(plan);
+    this.#planned = place;
+    const commit = this.#commit(place, plan, this.#underway, signal);
     this.#underway = commit;
     return commit;
   }
 
-  #plan({ kind, resume, end, since = this.#planned.since, refused, files, ...plan }: CommitPlan): Manifest {
-    const leaderEpoch = kind === 'gap' ? undefined : (plan.leaderEpoch ?? this.#planned.leaderEpoch);
+  /** What the next manifest says of its place, which the one after it goes by. */
+  #place({ kind, since = this.#planned.since, leaderEpoch }: CommitPlan): Place {
+    const epoch = kind === 'gap' ? undefined : (leaderEpoch ?? this.#planned.leaderEpoch);
+    return {
+      number: this.nextNumber,
+      previous: this.#planned.number,
+      ...(since !== undefined && { since }),
+      ...(epoch !== undefined && { leaderEpoch: epoch }),
+    };
+  }
+
+  #describe(place: Place, plan: CommitPlan, files: readonly ManifestFile[]): Manifest {
+    const { kind, resume, end, refused, sources, joined } = plan;
     return {
       ...this.#chain.describe(),
       commit: this.#chain.context.newId(),
-      number: this.nextNumber,
-      previous: this.#planned.number,
       assignment: this.#claim.assignment,
-      kind,
-      resume,
-      end,
-      ...(since !== undefined && { since }),
-      ...(leaderEpoch !== undefined && { leaderEpoch }),
+      ...{ ...place, kind, resume, end },
       counts: { records: sum(files, 'records'), bytes: sum(files, 'length'), refused },
       files,
-      ...(plan.sources && { sources: plan.sources }),
-      ...(plan.joined && { joined: true }),
+      ...(sources && { sources }),
+      ...(joined && { joined: true }),
     };
   }
 
   /** Publishes what was prepared once all before it is over: behind a failure nothing is sent. */
-  async #commit(manifest: Manifest, before: readonly Promise<void>[], signal: AbortSignal): Promise<void> {
+  async #commit(place: Place, plan: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
+    const closed = plan.closed ?? Promise.resolve();
+    const files = await failingBehind(plan.files, [before, closed]);
+    const manifest = this.#describe(place, plan, files);
     // Before the commit point: a store that refuses the folders must not have committed to them.
-    const folders = this.#chain.store.makeDirectories(foldersOf(manifest.files), signal);
-    const publication = await this.#chain.publish(manifest, this.#folder, signal, [...before, folders]);
+    const folders = this.#chain.store.makeDirectories(foldersOf(files), signal);
+    const publication = await this.#chain.publish(manifest, this.#folder, signal, [before, closed, folders]);
     if (publication.state !== 'unsent') this.#open = publication;
     publication.throwUnlessWon();
     await this.#chain.finish(manifest, signal);
@@ -378,6 +390,16 @@ export class Assignment implements Hold {
     } catch (error) {
       this.#chain.context.logger.debug({ reason: messageOf(error) }, 'temporary files stay until the next claim');
     }
+  }
+}
+
+/** What is awaited; if that fails, it is told once all of these are over too. */
+async function failingBehind<T>(awaited: T | Promise<T>, others: readonly Promise<unknown>[]): Promise<T> {
+  try {
+    return await awaited;
+  } catch (error) {
+    await Promise.allSettled(others);
+    throw error;
   }
 }
 

@@ -26,6 +26,14 @@ export interface RollerOptions {
   readonly namedTypes: ReadonlySet<string>;
 }
 
+/** Files on their way to the next manifest. */
+export interface EndedFiles {
+  /** What the files will be, once all of their content was sent. */
+  readonly sealed: Promise<readonly ManifestFile[]>;
+  /** Settles when all of them are closed. */
+  readonly closed: Promise<void>;
+}
+
 /**
  * The open files of a partition: finds the one for a record, by type and window of
  * event time, and ends all of them together.
@@ -103,19 +111,25 @@ export class Roller {
     return file;
   }
 
-  /** Ends the content of all open files, for the next manifest. */
-  seal(signal: AbortSignal): Promise<ManifestFile[]> {
-    return Promise.all(this.#all().map((file) => file.seal(signal)));
+  /** Whether any file is open. */
+  get hasFiles(): boolean {
+    return this.#open > 0;
   }
 
   /**
-   * Closes all sealed files, side by side, and forgets them at once: from here on they are the
-   * hold's, and records that come open new ones. Those of a close that fails are discarded.
+   * Ends all open files, side by side, and forgets them at once: from here on they are the hold's,
+   * and records that come open new ones. If one can't be ended all are discarded before that is told.
    */
-  async close(signal: AbortSignal): Promise<void> {
+  end(signal: AbortSignal): EndedFiles {
     const files = this.#all();
     this.#forget();
+    const sealed = settleAll(files.map((file) => file.seal(signal)));
+    return { sealed, closed: this.#close(files, sealed, signal) };
+  }
+
+  async #close(files: readonly DataFile[], sealed: Promise<unknown>, signal: AbortSignal): Promise<void> {
     try {
+      await sealed;
       await settleAll(files.map((file) => file.close(signal)));
     } catch (error) {
       await Promise.all(files.map((file) => file.discard()));

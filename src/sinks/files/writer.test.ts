@@ -163,6 +163,46 @@ test('files whose commit is not known to have failed stay, whoever gives up', as
   assert.deepEqual(disk.under('_millrace/tmp'), []);
 });
 
+test('while the last of a file is sent, records go into a new one', async (t) => {
+  const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  const held = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name === 'seal') await held.promise;
+    return act();
+  };
+  assert.equal((await writer.write(range(0, 15), t.signal)).durableUpTo, undefined);
+  assert.deepEqual(
+    calls.filter((name) => name === 'stage' || name === 'prepare'),
+    ['stage', 'stage'],
+  );
+  held.resolve();
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 15);
+  await writer.abandon();
+  assert.deepEqual(await ids(), idsOf(15));
+});
+
+test('files that could not be sent to their end are not left behind, nor anything committed after them', async (t) => {
+  const { meddling, take, disk } = setUp(t, { roll: { records: 10 } });
+  const writer = await take();
+  const before = disk.under('');
+  const calls: string[] = [];
+  let sealed = 0;
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name === 'seal' && ++sealed === 1) throw filesErrors.FILES_HDFS_REFUSED('no');
+    return act();
+  };
+  await writer.write(range(0, 15), t.signal);
+  await assert.rejects(writer.flush(t.signal), { code: 'FILES_HDFS_REFUSED' });
+  assert.ok(calls.includes('discard'), 'before it was told');
+  await writer.abandon();
+  assert.deepEqual(disk.under(''), before);
+  assert.ok(!calls.includes('publishIfAbsent'));
+});
+
 test('files of a close that failed are not left behind', async (t) => {
   const { meddling, take, disk } = setUp(t);
   const writer = await take();

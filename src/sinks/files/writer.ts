@@ -16,8 +16,8 @@ const GIVE_UP_MS = 5_000;
 const DEAD_LETTERS_IN_FLIGHT = 100;
 
 /**
- * Commits under way at once. While one is published, the files of the next are closed, which HDFS
- * takes longer over than to write them; a third finds nothing left to do meanwhile.
+ * Commits under way at once. While one is published, the files of the next are sent to their end and closed, which
+ * HDFS takes longer over than to write them; a third finds nothing left to do meanwhile.
  */
 const COMMITS_UNDER_WAY = 2;
 
@@ -183,15 +183,14 @@ export class FilesWriter implements PartitionWriter {
     this.#deadLetters = [];
   }
 
-  /** Ends the open files and begins to commit them, once few enough commits are under way. */
+  /** Begins to end the open files and to commit them, once few enough commits are under way. */
   async #beginCommit(signal: AbortSignal): Promise<void> {
     if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
     if (this.#commits.length - this.#settled >= COMMITS_UNDER_WAY) await this.#commits[this.#settled];
     this.#throwIfFailed();
     await this.#settleDeadLetters();
-    const files = await this.#roller.seal(signal);
-    const kind = files.length > 0 ? 'data' : 'position';
-    const closed = this.#roller.close(signal);
+    const kind = this.#roller.hasFiles ? 'data' : 'position';
+    const { sealed: files, closed } = this.#roller.end(signal);
     const settled = { resume: this.#resume, end: this.#next - 1, leaderEpoch: this.#leaderEpoch } as const;
     const plan = { kind, ...settled, refused: this.#refused, files, closed } as const;
     this.#commits.push(this.#commit(plan, this.#repeated, signal));
