@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { S3 } from '@aws-sdk/client-s3';
 import type { Progress } from './maven.ts';
 import { enginesDirectory, makeOnce, toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
+import type { S3Access } from './s3-access.ts';
+import { s3Access } from './s3-access.ts';
 import { runJob, ServerProcess } from './server-process.ts';
 
 const VERSION = '1.8.0';
 const MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`;
 /** Go fetches and compiles some two hundred packages. */
 const BUILD_MS = 600_000;
-const REGION = 'us-east-1';
 
 export interface S3Options {
   /** Keeps the data for a later start; else it ends with the server. */
@@ -25,17 +25,9 @@ export interface S3Options {
   readonly progress?: Progress;
 }
 
-export interface S3Server {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
+export interface S3Server extends S3Access {
   /** Where the server keeps the objects of all buckets, as files. */
   readonly data: string;
-  /** A client with all rights, to look at the server from beside. */
-  client(): Promise<S3>;
-  /** Makes a bucket, if it is not there, and says its name. */
-  makeBucket(name?: string): Promise<string>;
   /** Every object and every open upload of a bucket, by key. */
   contents(bucket: string): Promise<{ readonly objects: readonly string[]; readonly uploads: readonly string[] }>;
   /** SIGKILL; a start afterwards finds the same data and port. */
@@ -61,17 +53,19 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const [data, own] = [path.join(directory, 'buckets'), path.join(directory, 'server')];
   for (const folder of [data, own]) mkdirSync(folder, { recursive: true });
   const [port = 0] = options.port === undefined ? await freePorts(1) : [options.port];
-  const endpoint = `http://127.0.0.1:${port}`;
-  const accessKey = 'millrace';
-  const secretKey = options.secretKey ?? randomBytes(16).toString('hex');
+  const { disconnect, ...access } = s3Access(
+    `http://127.0.0.1:${port}`,
+    'millrace',
+    options.secretKey ?? randomBytes(16).toString('hex'),
+  );
   const server = new ServerProcess({
     name: 'S3',
     program: 'env',
     words: [
-      `ROOT_ACCESS_KEY=${accessKey}`,
-      `ROOT_SECRET_KEY=${secretKey}`,
+      `ROOT_ACCESS_KEY=${access.accessKey}`,
+      `ROOT_SECRET_KEY=${access.secretKey}`,
       program,
-      ...['--port', `127.0.0.1:${port}`, '--region', REGION, '--keep-alive', 'posix', data],
+      ...['--port', `127.0.0.1:${port}`, '--region', access.region, '--keep-alive', 'posix', data],
     ],
     output: path.join(own, 'output.log'),
     ready: /listening on/,
@@ -86,33 +80,11 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
     throw error;
   }
 
-  let made: Promise<S3> | undefined;
-  let buckets = 0;
-  const client = () => {
-    made ??= import('@aws-sdk/client-s3').then(({ S3 }) => {
-      const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
-      return new S3({ endpoint, region: REGION, forcePathStyle: true, credentials });
-    });
-    return made;
-  };
   return {
-    endpoint,
-    region: REGION,
-    accessKey,
-    secretKey,
+    ...access,
     data,
-    client,
-    makeBucket: async (name = `bucket-${++buckets}`) => {
-      try {
-        await (await client()).createBucket({ Bucket: name });
-      } catch (error) {
-        // There already, where the directory is kept.
-        if ((error as Error).name !== 'BucketAlreadyOwnedByYou') throw error;
-      }
-      return name;
-    },
     contents: async (bucket) => {
-      const s3 = await client();
+      const s3 = await access.client();
       const { Contents: objects = [] } = await s3.listObjectsV2({ Bucket: bucket });
       const { Uploads: uploads = [] } = await s3.listMultipartUploads({ Bucket: bucket });
       return { objects: objects.map(({ Key = '' }) => Key), uploads: uploads.map(({ Key = '' }) => Key) };
@@ -126,8 +98,7 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
     freeze: () => server.freeze(),
     thaw: () => server.thaw(),
     close: async () => {
-      const s3 = await made;
-      s3?.destroy();
+      await disconnect();
       await (options.directory ? server.stop() : server.kill());
       removeIfOurs();
     },
