@@ -20,12 +20,13 @@ const OLDEST = [26, 10];
  * p99. One that only loads gives that room to the threads of its connectors (see
  * src/app/thread-host.ts), and its main thread only supervises and answers operators. There V8 must not guess either
  * what will live long: it then puts whole answers of Kafka into the old space, 80 MiB of them
- * before it looks, in one run of three.
+ * before it looks, in one run of three. Once it has started it collects what that took (see src/support/heap.ts),
+ * for which V8 has to be told that programs may ask.
  */
 const SMALL = ['--max-semi-space-size=4', '--optimize-for-size'];
 const SERVER_FLAGS = {
   up: SMALL,
-  load: ['--max-semi-space-size=1', '--no-allocation-site-pretenuring'],
+  load: ['--max-semi-space-size=1', '--no-allocation-site-pretenuring', '--expose-gc'],
   collect: ['--max-semi-space-size=8'],
 };
 

@@ -9,6 +9,7 @@ import { operationsErrors } from '../operations/errors.ts';
 import { tableFile } from '../sinks/table/sqlite/file.ts';
 import { systemClock } from '../support/clock.ts';
 import { messageOf } from '../support/errors.ts';
+import { shrinkHeap } from '../support/heap.ts';
 import type { LogLevels } from '../support/log-levels.ts';
 import { ROOT_LOGGER } from '../support/log-levels.ts';
 import type { Logger } from '../support/logger.ts';
@@ -123,6 +124,7 @@ class Program {
       ...{ pid: process.pid, instance: this.#instance, operations },
       ...{ collects: collect, loads: load },
     });
+    shrinkHeap();
     return { collector, operations, failed: failure.promise, stop: () => this.stop() };
   }
 
