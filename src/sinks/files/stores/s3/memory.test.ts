@@ -18,7 +18,7 @@ test('a buffer that was given back is used again for one of its size', async (t)
 });
 
 test('who can do with little gets more where that stands ready', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(200);
   const modest = { least: 10, most: 40, eager: false };
   await memory.take(exactly(1), t.signal);
   assert.equal((await memory.take(modest, t.signal)).length, 10);
@@ -26,6 +26,22 @@ test('who can do with little gets more where that stands ready', async (t) => {
   memory.give(large);
   assert.equal(await memory.take(modest, t.signal), large);
   assert.equal((await memory.take(modest, t.signal)).length, 10);
+});
+
+test('files that stay small leave most of the memory to others', async (t) => {
+  const memory = new Memory(160);
+  const modest = { least: 5, most: 40, eager: false };
+  await memory.take(exactly(5), t.signal);
+  const large = [];
+  for (let count = 0; count < 3; count++) large.push(await memory.take(exactly(40), t.signal));
+  for (const buffer of large) memory.give(buffer);
+  const early = await memory.take(modest, t.signal);
+  assert.equal(early.length, 40);
+  for (let count = 0; count < 7; count++) assert.equal((await memory.take(modest, t.signal)).length, 5);
+  assert.equal((await memory.take(exactly(40), t.signal)).length, 40);
+  assert.equal(memory.full, false);
+  memory.give(early);
+  assert.equal((await memory.take(modest, t.signal)).length, 40, 'as one was given back');
 });
 
 test('a buffer is waited for while an upload may make room for it', async (t) => {

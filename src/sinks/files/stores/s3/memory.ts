@@ -1,10 +1,13 @@
+/** Of all memory, the share of the large buffers that files may have which could do with little. */
+const EARLY_SHARE = 1 / 4;
+
 /** A buffer that is asked for. */
 export interface Wanted {
   /** As large as the asker could use. */
   readonly most: number;
   /** As small as it can be. */
   readonly least: number;
-  /** Whether to wait for `most`; else it is given only where such a buffer stands ready. */
+  /** Whether to wait for `most`; else it is given only where such a buffer stands ready, and to few. */
   readonly eager: boolean;
 }
 
@@ -25,6 +28,8 @@ export class Memory {
    */
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** Large ones that files have which may well stay small. */
+  readonly #early = new Set<Buffer>();
 
   constructor(bytes: number) {
     this.#bytes = bytes;
@@ -54,6 +59,7 @@ export class Memory {
     while (!this.#hasRoom(this.#sizeOf(wanted)) && this.#uploads > 0) await this.#change(signal);
     const size = this.#sizeOf(wanted);
     const buffer = this.#bufferOf(this.#hasRoom(size) ? size : wanted.least);
+    if (!wanted.eager && buffer.length > wanted.least) this.#early.add(buffer);
     this.#held += buffer.length;
     this.#peak = Math.max(this.#peak, this.#held);
     // What is kept gives way.
@@ -66,7 +72,7 @@ export class Memory {
   /** Takes back a buffer that nobody reads any more. */
   give(buffer: Buffer): void {
     if (buffer.length === 0) return;
-    this.#held -= buffer.length;
+    this.#release(buffer);
     if (this.#held + this.#keptBytes + buffer.length <= this.#bytes) {
       this.#kept.push(buffer);
       this.#keptBytes += buffer.length;
@@ -76,7 +82,7 @@ export class Memory {
 
   /** Forgets a buffer that somebody may still read. */
   drop(buffer: Buffer): void {
-    this.#held -= buffer.length;
+    this.#release(buffer);
     this.#changed();
   }
 
@@ -89,9 +95,19 @@ export class Memory {
     this.#changed();
   }
 
-  /** A buffer that is kept takes no more memory when it is used. */
+  /**
+   * A buffer that is kept takes no more memory when it is used, and what fills soon needs no smaller ones first. But
+   * files that stay small must not hold all there is.
+   */
   #sizeOf({ most, least, eager }: Wanted): number {
-    return eager || this.#kept.some(({ length }) => length === most) ? most : least;
+    if (eager) return most;
+    const isFew = (this.#early.size + 1) * most <= this.#bytes * EARLY_SHARE;
+    return isFew && this.#kept.some(({ length }) => length === most) ? most : least;
+  }
+
+  #release(buffer: Buffer): void {
+    this.#held -= buffer.length;
+    this.#early.delete(buffer);
   }
 
   #hasRoom(bytes: number): boolean {

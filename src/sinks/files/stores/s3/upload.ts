@@ -4,7 +4,7 @@ import type { FilePaths, SealedFile, StagedFile } from '../file-store.ts';
 import type { BucketRequests, OpenUpload } from './bucket.ts';
 import type { Memory } from './memory.ts';
 
-/** The first piece of memory of a part; it doubles, so that a small file holds little. */
+/** The first piece of memory of a part; it doubles, so that a small file holds little, unless a whole one stands ready. */
 const FIRST_BYTES = 64 << 10;
 /** After so many parts the next ones are twice as large: S3 takes 10,000 of a file. */
 const PARTS_OF_A_SIZE = 1_000;
