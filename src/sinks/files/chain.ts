@@ -359,7 +359,7 @@ export class Assignment implements Hold {
     };
   }
 
-  /** Publishes what was prepared once all before it is over: behind a failure nothing is sent. */
+  /** Publishes what was prepared once all before it is over: behind a failure nothing is published. */
   async #commit(place: Place, plan: CommitPlan, before: Promise<void>, signal: AbortSignal): Promise<void> {
     const closed = plan.closed ?? Promise.resolve();
     const files = await failingBehind(plan.files, [before, closed]);

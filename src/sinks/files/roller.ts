@@ -118,7 +118,7 @@ export class Roller {
 
   /**
    * Ends all open files, side by side, and forgets them at once: from here on they are the hold's,
-   * and records that come open new ones. If one can't be ended all are discarded before that is told.
+   * and records that come open new ones. If one can't be ended all are discarded before `closed` tells.
    */
   end(signal: AbortSignal): EndedFiles {
     const files = this.#all();

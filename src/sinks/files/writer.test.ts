@@ -32,7 +32,7 @@ function setUp(t: TestContext, changes: FilesChanges = {}) {
     const records = await Array.fromAsync(readBack(new MemoryFileStore(disk), t.signal));
     return records.map((record) => (JSON.parse(record.toString()) as { id: string }).id).toSorted();
   };
-  return { meddling, clock: context.clock, deadLetters: context.deadLetters, take, ids, disk };
+  return { meddling, clock: context.clock, deadLetters: context.deadLetters, take, ids, disk, store };
 }
 
 const idsOf = (count: number) =>
@@ -182,6 +182,28 @@ test('while the last of a file is sent, records go into a new one', async (t) =>
   assert.equal((await writer.flush(t.signal)).durableUpTo, 15);
   await writer.abandon();
   assert.deepEqual(await ids(), idsOf(15));
+});
+
+test('where open files used up the memory, the next is opened once they are sent, and not only committed', async (t) => {
+  const { meddling, take, ids, store } = setUp(t);
+  const writer = await take();
+  let full = false;
+  Object.defineProperty(store, 'full', { get: () => full });
+  const held = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  meddling.intercept = async ({ name }, act) => {
+    calls.push(name);
+    if (name === 'stage') full = calls.filter((call) => call === 'stage').length === 1;
+    if (name === 'seal') full = false;
+    if (name === 'publishIfAbsent') await held.promise;
+    return act();
+  };
+  assert.equal((await writer.write(range(0, 2), t.signal)).durableUpTo, undefined);
+  assert.equal(calls.filter((name) => name === 'stage').length, 2);
+  held.resolve();
+  assert.equal((await writer.flush(t.signal)).durableUpTo, 2);
+  await writer.abandon();
+  assert.deepEqual(await ids(), idsOf(2));
 });
 
 test('files that could not be sent to their end are not left behind, nor anything committed after them', async (t) => {

@@ -39,6 +39,8 @@ export class FilesWriter implements PartitionWriter {
   #call: Promise<unknown> = Promise.resolve();
   /** The commits under way, oldest first, and before them those that nobody was told of yet. They never reject. */
   readonly #commits: Promise<void>[] = [];
+  /** What the files ended last will be. */
+  #sealed: Promise<unknown> = Promise.resolve();
   /** How many of the commits are over. */
   #settled = 0;
   #failure: unknown;
@@ -152,8 +154,10 @@ export class FilesWriter implements PartitionWriter {
 
   async #openFile(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
     if (this.#roller.full) await this.#beginCommit(signal);
-    // What a store holds in memory for open files is free again once they are committed.
+    // What a store holds in memory for open files is free again once they are sent, or at the latest committed.
+    if (this.#roller.full) await this.#sealed;
     if (this.#roller.full) await this.#commits.at(-1);
+    this.#throwIfFailed();
     return this.#roller.open(record, signal);
   }
 
@@ -188,9 +192,12 @@ export class FilesWriter implements PartitionWriter {
     if (this.#waitingSince === undefined || this.#resume === undefined || this.#next === undefined) return;
     if (this.#commits.length - this.#settled >= COMMITS_UNDER_WAY) await this.#commits[this.#settled];
     this.#throwIfFailed();
+    // Encoders hold memory until all is sent: of two commits at most.
+    await this.#sealed;
     await this.#settleDeadLetters();
     const kind = this.#roller.hasFiles ? 'data' : 'position';
     const { sealed: files, closed } = this.#roller.end(signal);
+    this.#sealed = files;
     const settled = { resume: this.#resume, end: this.#next - 1, leaderEpoch: this.#leaderEpoch } as const;
     const plan = { kind, ...settled, refused: this.#refused, files, closed } as const;
     this.#commits.push(this.#commit(plan, this.#repeated, signal));
