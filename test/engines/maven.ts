@@ -24,6 +24,8 @@ export interface JarSet {
 
 /** A slow mirror is borne, a hanging one is not. */
 const FETCH_MS = 600_000;
+/** As long as the longest that is made takes on a slow machine. */
+const MAKE_MS = 1_800_000;
 
 /** Where engines are kept: `MILLRACE_ENGINES`, else `~/.cache/millrace/engines`. */
 export function enginesDirectory(): string {
@@ -60,7 +62,7 @@ export async function fetchJars(set: JarSet, progress: Progress): Promise<string
  */
 export async function makeOnce(made: string, make: () => Promise<void>): Promise<void> {
   if (existsSync(made)) return;
-  const lock = await until(`${made} is there`, () => lockDirectory(path.join(enginesDirectory(), 'locks')), FETCH_MS);
+  const lock = await until(`${made} is there`, () => lockDirectory(path.join(enginesDirectory(), 'locks')), MAKE_MS);
   try {
     if (!existsSync(made)) await make();
   } finally {

@@ -37,8 +37,14 @@ export interface SeaweedServer extends S3Access {
 export async function startSeaweedfs(progress: Progress = toStandardError): Promise<SeaweedServer> {
   const program = await build(progress);
   const directory = mkdtempSync(path.join(tmpdir(), 'millrace-seaweedfs-'));
-  const removeData = () => rmSync(directory, { recursive: true, force: true });
   const ports = await freePorts(2 * SERVICES.length);
+  const removeData = () => {
+    rmSync(directory, { recursive: true, force: true });
+    // What it talks to itself over, at places of its own choice.
+    for (const [index, service] of SERVICES.entries()) {
+      rmSync(`/tmp/seaweedfs-${service}-grpc-${ports[2 * index + 1]}.sock`, { force: true });
+    }
+  };
   const portWords = SERVICES.flatMap((service, index) => [
     `-${service}.port=${ports[2 * index]}`,
     `-${service}.port.grpc=${ports[2 * index + 1]}`,
@@ -48,6 +54,8 @@ export async function startSeaweedfs(progress: Progress = toStandardError): Prom
     'millrace',
     randomBytes(16).toString('hex'),
   );
+  // Else they lie in the folder for temporary files, and stay there.
+  const socketWords = ['filer', 's3'].map((service) => `-${service}.localSocket=${path.join(directory, service)}.sock`);
   const identities = path.join(directory, 'identities.json');
   writeFileSync(identities, JSON.stringify(identitiesOf(access)), { mode: 0o600 });
   const server = new ServerProcess({
@@ -56,7 +64,8 @@ export async function startSeaweedfs(progress: Progress = toStandardError): Prom
     words: [
       ...['-logtostderr=true', 'server', '-ip=127.0.0.1', '-ip.bind=127.0.0.1', `-dir=${directory}`],
       ...[`-volume.max=${VOLUMES}`, `-master.volumeSizeLimitMB=${VOLUME_MB}`],
-      ...['-s3', `-s3.config=${identities}`, ...portWords],
+      ...['-s3', `-s3.config=${identities}`, ...portWords, '-s3.port.iceberg=0', '-s3.port.lance=0'],
+      ...['-master.telemetry=false', ...socketWords],
     ],
     output: path.join(directory, 'output.log'),
     ready: /Start Seaweed S3 API Server/,

@@ -19,7 +19,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   jar: 'install a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)',
   openssl: 'install OpenSSL (Debian: apt install openssl)',
   mvn: 'install Maven (Debian: apt install maven)',
-  go: 'install Go 1.24 or newer (https://go.dev/dl)',
+  go: 'install Go 1.26 or newer (https://go.dev/dl)',
 };
 
 /** A start that takes longer than this has failed. */
