@@ -14,7 +14,7 @@ import { silentLogger } from '../../src/support/logger.ts';
 import type { FilesChanges } from './files.ts';
 import { filesConfigWith } from './files.ts';
 import { LocalJoining } from './local-joining.ts';
-import { recordAt } from './records.ts';
+import { recordAt, START } from './records.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { openTestLog } from './test-log.ts';
 
@@ -22,6 +22,9 @@ export const CONNECTOR = 'files';
 export const TO = { topic: 'select-color', partition: 0 };
 export const RECORDS = 60;
 export const A_COMMIT = 20;
+
+/** The events are of a fixed day: days later they would be late, and go elsewhere. */
+const CLOCK = { ...systemClock, now: () => START };
 
 type Meanwhile = 'list' | 'read';
 
@@ -141,8 +144,8 @@ export class Loaded {
     const sink = createFilesSink(
       this.config,
       {
-        ...{ connector: CONNECTOR, admin: this.#log.admin, clock: systemClock, logger: silentLogger },
-        deadLetters: new ConnectorDeadLetters(producer, CONNECTOR, systemClock),
+        ...{ connector: CONNECTOR, admin: this.#log.admin, clock: CLOCK, logger: silentLogger },
+        deadLetters: new ConnectorDeadLetters(producer, CONNECTOR, CLOCK),
         dataDirectory: this.root,
       },
       { namedTypes: [TO.topic], store: this.store },
