@@ -20,8 +20,8 @@ import { ThreadHost } from './thread-host.ts';
 
 /**
  * Records live from a fetch to their encoding, and what outlasts two collections of the young costs the most. But a
- * collection is also what frees the answers of Kafka, which lie outside: into HDFS they took
- * 20 MiB more with 12, with 24 yet another 20, and no less time.
+ * collection is also what frees the answers of Kafka, which lie outside: into HDFS they took 20 MiB more with 12, with
+ * 24 yet another 20, and no less time.
  */
 const YOUNG_MIB = 6;
 const OLD_MIB = 1024;

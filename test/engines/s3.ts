@@ -1,10 +1,12 @@
 /** A real S3 server on this machine, versitygw over a folder: no container, no installation but Go. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { GoBuild } from './go.ts';
+import { builtByGo } from './go.ts';
 import type { Progress } from './maven.ts';
-import { enginesDirectory, makeOnce, toStandardError } from './maven.ts';
+import { toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
 import type { S3Access } from './s3-access.ts';
 import { s3Access } from './s3-access.ts';
@@ -48,7 +50,7 @@ export interface S3Server extends S3Access {
  * builds it, in two to three minutes). Throws `EngineUnavailable` where Go is missing.
  */
 export async function startS3(options: S3Options = {}): Promise<S3Server> {
-  const program = await build(options.progress ?? toStandardError);
+  const program = await builtByGo(VERSITYGW, options.progress ?? toStandardError);
   const directory = options.directory ?? mkdtempSync(path.join(tmpdir(), 'millrace-s3-'));
   const [data, own] = [path.join(directory, 'buckets'), path.join(directory, 'server')];
   for (const folder of [data, own]) mkdirSync(folder, { recursive: true });
@@ -105,22 +107,11 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   };
 }
 
-/** The program, built once for all runs into the cache of engines. */
-async function build(progress: Progress): Promise<string> {
-  const home = path.join(enginesDirectory(), `versitygw-${VERSION}`);
-  const program = path.join(home, 'versitygw');
-  await makeOnce(program, async () => {
-    // Says clearly if there is no Go.
-    await runJob('go', ['version'], BUILD_MS);
-    progress(`Building versitygw ${VERSION} with Go, once, in two to three minutes …`);
-    mkdirSync(home, { recursive: true });
-    const staging = mkdtempSync(path.join(home, 'building-'));
-    try {
-      await runJob('env', [`GOBIN=${staging}`, 'go', 'install', MODULE], BUILD_MS);
-      renameSync(path.join(staging, 'versitygw'), program);
-    } finally {
-      rmSync(staging, { recursive: true, force: true });
-    }
-  });
-  return program;
-}
+const VERSITYGW: GoBuild = {
+  name: `versitygw ${VERSION}`,
+  folder: `versitygw-${VERSION}`,
+  program: 'versitygw',
+  takes: 'two to three minutes',
+  deadlineMs: BUILD_MS,
+  build: (staging) => runJob('env', [`GOBIN=${staging}`, 'go', 'install', MODULE], BUILD_MS),
+};

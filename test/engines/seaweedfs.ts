@@ -3,16 +3,18 @@
  * names, as S3 itself does. One program with master, volumes, filer and the S3 API.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { until } from '../support/until.ts';
+import type { GoBuild } from './go.ts';
+import { builtByGo } from './go.ts';
 import type { Progress } from './maven.ts';
-import { enginesDirectory, makeOnce, toStandardError } from './maven.ts';
+import { toStandardError } from './maven.ts';
 import { freePorts } from './ports.ts';
 import type { S3Access } from './s3-access.ts';
 import { s3Access } from './s3-access.ts';
-import { runJob, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 /** Of 9 November 2026; version 4.53. */
 const VERSION = 'v0.0.0-20261109003541-7506e5f91cd6';
@@ -35,7 +37,7 @@ export interface SeaweedServer extends S3Access {
  * it, in five to ten minutes). Throws `EngineUnavailable` where Go is missing.
  */
 export async function startSeaweedfs(progress: Progress = toStandardError): Promise<SeaweedServer> {
-  const program = await build(progress);
+  const program = await builtByGo(SEAWEEDFS, progress);
   const directory = mkdtempSync(path.join(tmpdir(), 'millrace-seaweedfs-'));
   const ports = await freePorts(2 * SERVICES.length);
   const removeData = () => {
@@ -101,24 +103,15 @@ function identitiesOf({ accessKey, secretKey }: S3Access): object {
   return { identities: [{ name: 'millrace', credentials: [{ accessKey, secretKey }], actions }] };
 }
 
-/** The program, built once for all runs into the cache of engines. Its module replaces others, so `go install` refuses it. */
-async function build(progress: Progress): Promise<string> {
-  const home = path.join(enginesDirectory(), `seaweedfs-${VERSION}`);
-  const program = path.join(home, 'weed');
-  await makeOnce(program, async () => {
-    // Says clearly if there is no Go.
-    await runJob('go', ['version'], BUILD_MS);
-    progress('Building SeaweedFS with Go, once, in five to ten minutes …');
-    mkdirSync(home, { recursive: true });
-    const staging = mkdtempSync(path.join(home, 'building-'));
-    try {
-      const { Dir: source } = JSON.parse(await runJob('go', ['mod', 'download', '-json', MODULE], BUILD_MS));
-      const built = path.join(staging, 'weed');
-      await runJob('go', ['build', '-C', source, '-ldflags', '-s -w', '-o', built, './weed'], BUILD_MS);
-      renameSync(built, program);
-    } finally {
-      rmSync(staging, { recursive: true, force: true });
-    }
-  });
-  return program;
-}
+/** Its module replaces others, so that `go install` refuses it. */
+const SEAWEEDFS: GoBuild = {
+  name: 'SeaweedFS',
+  folder: `seaweedfs-${VERSION}`,
+  program: 'weed',
+  takes: 'five to ten minutes',
+  deadlineMs: BUILD_MS,
+  build: async (staging, go) => {
+    const { Dir: source } = JSON.parse(await go('mod', 'download', '-json', MODULE));
+    await go('build', '-C', source, '-ldflags', '-s -w', '-o', path.join(staging, 'weed'), './weed');
+  },
+};
