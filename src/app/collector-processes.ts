@@ -17,9 +17,11 @@ import type { LoadedConfiguration } from './configuration.ts';
 import { spoolRoot } from './data-directory.ts';
 import { threadErrors } from './thread-host.ts';
 
-const { SERVER_FLAGS } = createRequire(import.meta.url)('../../bin/find-node.cjs') as {
+const require = createRequire(import.meta.url);
+const { SERVER_FLAGS } = require('../../bin/find-node.cjs') as {
   SERVER_FLAGS: { readonly collect: readonly string[] };
 };
+const { importFlags } = require('../../bin/stripped.cjs') as { importFlags(): readonly string[] };
 
 const RESTART = { initialMs: 200, maxMs: 30_000 };
 /** Longest wait for a snapshot of one process. */
@@ -53,7 +55,7 @@ export class CollectorProcesses implements Collecting {
     cluster.setupPrimary({
       exec: new URL('./collector-process.ts', import.meta.url).pathname,
       args: [],
-      execArgv: [...SERVER_FLAGS.collect],
+      execArgv: [...SERVER_FLAGS.collect, ...importFlags()],
       serialization: 'advanced',
     });
   }
