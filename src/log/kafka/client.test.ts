@@ -12,7 +12,7 @@ test('the parts are those of the whole client', async () => {
   for (const name of ['createAPI', 'fetchV12', 'produceV9'] as const) assert.equal(apis[name], whole[name], name);
 });
 
-test('the parts are loaded without a library of schemas, and without producer and consumer', () => {
+test('the parts are loaded without a library of schemas, producer, consumer, and questions that nobody puts', () => {
   const script = `
     import { registerHooks } from 'node:module';
     const loaded = [];
@@ -23,11 +23,14 @@ test('the parts are loaded without a library of schemas, and without producer an
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
   const loaded = JSON.parse(output) as string[];
   assert.ok(loaded.some((url) => url.endsWith('/network/connection.js')));
-  const unwanted = /\/node_modules\/(ajv|ajv-draft-04|avsc|protobufjs)\/|\/(producer|consumer)\.js$/;
+  const unwanted =
+    /\/node_modules\/(ajv|ajv-draft-04|avsc|protobufjs)\/|\/mnemonist\/(index|bloom-filter)|\/(producer|consumer)\.js$/;
   assert.deepEqual(
     loaded.filter((url) => unwanted.test(url)),
     [],
   );
+  const questions = loaded.filter((url) => /\/dist\/apis\/\w+\/.*-v\d+\.js$/.test(url));
+  assert.equal(questions.length, Object.keys(parts.apis).filter((name) => /V\d+$/.test(name)).length);
 });
 
 test('a schema that is compiled late judges as Ajv does', () => {
