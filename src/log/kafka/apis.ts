@@ -90,7 +90,21 @@ function readFetch(_correlationId: number, _key: number, _version: number, reade
     const topic = r.readString();
     return r.readArray((p) => readFetchedPartition(p, topic), true, false);
   });
-  return { errorCode, partitions: topics.flat() };
+  const partitions = topics.flat();
+  freeCopied(reader.buffer.buffers, partitions);
+  return { errorCode, partitions };
+}
+
+/**
+ * Frees the pieces in which an answer came, once the connection has done with it: their records stand in a buffer of
+ * their own. Left to the collector they are 10 MiB. The last one may hold the beginning of the next answer.
+ */
+function freeCopied(pieces: readonly Buffer[], partitions: readonly FetchedPartition[]): void {
+  const inUse = new Set(partitions.map(({ data }) => data.buffer));
+  const copied = new Set(pieces.slice(0, -1).map(({ buffer }) => buffer as ArrayBuffer)).difference(inUse);
+  queueMicrotask(() => {
+    for (const buffer of copied) buffer.transfer(0);
+  });
 }
 
 function readFetchedPartition(reader: Reader, topic: string): FetchedPartition {
