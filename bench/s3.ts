@@ -6,7 +6,7 @@ import type { StoreBench } from './stores/bench.ts';
 import { storeBench } from './stores/bench.ts';
 
 /** What the store uploads at once unless it is told otherwise. */
-const PART_BYTES = 8 << 20;
+const PART_BYTES = 5 << 20;
 
 export const run = (report: Report) => storeBench({ name: 's3', start }, report);
 

@@ -52,7 +52,7 @@ export const s3StoreConfig = section(
     ),
     partBytes: bytes({
       description: 'A file is sent in parts of this size; those of very large files are larger',
-      default: 8 * MIB,
+      default: LEAST_PART_BYTES,
       minimum: LEAST_PART_BYTES,
       maximum: 1_024 * MIB,
     }),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { TestClock } from '../../../../../test/support/clock.ts';
+import { until } from '../../../../../test/support/until.ts';
 import { Memory } from './memory.ts';
 
 function exactly(bytes: number) {
@@ -8,7 +10,7 @@ function exactly(bytes: number) {
 }
 
 test('a buffer that was given back is used again for one of its size', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   await memory.take(exactly(10), t.signal);
   const first = await memory.take(exactly(40), t.signal);
   memory.give(first);
@@ -18,7 +20,7 @@ test('a buffer that was given back is used again for one of its size', async (t)
 });
 
 test('who can do with little gets more where that stands ready', async (t) => {
-  const memory = new Memory(200);
+  const memory = new Memory(200, new TestClock());
   const modest = { least: 10, most: 40, eager: false };
   await memory.take(exactly(1), t.signal);
   assert.equal((await memory.take(modest, t.signal)).length, 10);
@@ -29,7 +31,7 @@ test('who can do with little gets more where that stands ready', async (t) => {
 });
 
 test('files that stay small leave most of the memory to others', async (t) => {
-  const memory = new Memory(160);
+  const memory = new Memory(160, new TestClock());
   const modest = { least: 5, most: 40, eager: false };
   await memory.take(exactly(5), t.signal);
   const large = [];
@@ -45,24 +47,75 @@ test('files that stay small leave most of the memory to others', async (t) => {
 });
 
 test('a buffer is waited for while an upload may make room for it', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   await memory.take(exactly(10), t.signal);
   const uploading = await memory.take(exactly(80), t.signal);
-  memory.uploadBegins();
+  memory.uploadBegins(80);
   let taken: Buffer | undefined;
   const taking = memory.take({ least: 10, most: 80, eager: true }, t.signal).then((buffer) => {
     taken = buffer;
   });
   await Promise.resolve();
   assert.equal(taken, undefined);
-  memory.uploadEnds();
+  memory.uploadEnds(80);
   memory.give(uploading);
   await taking;
   assert.equal(taken, uploading);
 });
 
+test('memory for a third part under way is taken only where the two before it are slow', async (t) => {
+  const clock = new TestClock();
+  const memory = new Memory(100, clock);
+  const upload = async () => {
+    const part = await memory.take(exactly(10), t.signal);
+    memory.uploadBegins(10);
+    return part;
+  };
+  const parts = [await upload(), await upload()];
+  const third = upload();
+  await until('it waits', () => clock.sleeping === 1);
+  memory.uploadEnds(10);
+  memory.give(parts[0]!);
+  assert.equal(await third, parts[0]);
+  assert.deepEqual([memory.held, clock.sleeping], [20, 0]);
+  let isTaken = false;
+  const fourth = upload().then(() => {
+    isTaken = true;
+  });
+  await until('it waits', () => clock.sleeping === 1);
+  clock.advance(299);
+  await Promise.resolve();
+  assert.equal(isTaken, false);
+  clock.advance(1);
+  await fourth;
+  assert.deepEqual([memory.held, clock.sleeping], [30, 0]);
+});
+
+test('what is kept is taken at once, however many parts are under way', async (t) => {
+  const memory = new Memory(100, new TestClock());
+  const parts: Buffer[] = [];
+  for (let count = 0; count < 3; count++) parts.push(await memory.take(exactly(10), t.signal));
+  memory.give(parts.pop()!);
+  memory.uploadBegins(20);
+  assert.equal((await memory.take(exactly(10), t.signal)).length, 10);
+  // And a file that may stay small waits for nobody.
+  assert.equal((await memory.take({ least: 5, most: 10, eager: false }, t.signal)).length, 5);
+});
+
+test('who waits for slow parts is told when it is no longer wanted', async (t) => {
+  const clock = new TestClock();
+  const memory = new Memory(100, clock);
+  await memory.take(exactly(20), t.signal);
+  memory.uploadBegins(20);
+  const stop = new AbortController();
+  const taking = memory.take(exactly(10), stop.signal);
+  stop.abort();
+  await assert.rejects(taking, { name: 'AbortError' });
+  assert.deepEqual([memory.held, clock.sleeping], [20, 0]);
+});
+
 test('with no upload under way the least is given out beyond the bound, and commits are asked for', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   await memory.take(exactly(95), t.signal);
   assert.equal(memory.full, false);
   assert.equal((await memory.take({ least: 10, most: 80, eager: true }, t.signal)).length, 10);
@@ -70,9 +123,9 @@ test('with no upload under way the least is given out beyond the bound, and comm
 });
 
 test('who waits for room is told when it is no longer wanted', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   await memory.take(exactly(100), t.signal);
-  memory.uploadBegins();
+  memory.uploadBegins(100);
   const stop = new AbortController();
   const taking = memory.take(exactly(10), stop.signal);
   stop.abort();
@@ -81,13 +134,13 @@ test('who waits for room is told when it is no longer wanted', async (t) => {
 });
 
 test('nothing is kept once nothing is held', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   memory.give(await memory.take(exactly(40), t.signal));
   assert.deepEqual([memory.held, memory.kept], [0, 0]);
 });
 
 test('what somebody may still read is never used again', async (t) => {
-  const memory = new Memory(100);
+  const memory = new Memory(100, new TestClock());
   await memory.take(exactly(10), t.signal);
   const first = await memory.take(exactly(40), t.signal);
   memory.drop(first);
@@ -100,7 +153,7 @@ test('buffers in use and buffers that are kept are together within the bound', a
   const sizes = fc.array(fc.record({ wanted, back: fc.constantFrom('no', 'give', 'drop') }), { maxLength: 60 });
   await fc.assert(
     fc.asyncProperty(sizes, async (steps) => {
-      const memory = new Memory(100);
+      const memory = new Memory(100, new TestClock());
       const used: Buffer[] = [];
       for (const { wanted, back } of steps) {
         const last = back === 'no' ? undefined : used.pop();

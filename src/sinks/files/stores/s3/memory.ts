@@ -1,3 +1,12 @@
+import type { Clock } from '../../../../support/clock.ts';
+
+/**
+ * With as many parts under way no memory is taken for one more: a server that is near has them soon, and is no faster
+ * with more of them. On a line where that takes longer than {@link SLOW_MS} more are under way.
+ */
+const PARTS_UNDER_WAY = 2;
+const SLOW_MS = 300;
+
 /** Of all memory, the share of the large buffers that files may have which could do with little. */
 const EARLY_SHARE = 1 / 4;
 
@@ -18,9 +27,11 @@ export interface Wanted {
  */
 export class Memory {
   readonly #bytes: number;
+  readonly #clock: Clock;
   #held = 0;
   #peak = 0;
   #uploads = 0;
+  #uploadedBytes = 0;
   #waiting: (() => void)[] = [];
   /**
    * Buffers that were given back. Left to the garbage collector, several times as many stand around;
@@ -31,8 +42,9 @@ export class Memory {
   /** Large ones that files have which may well stay small. */
   readonly #early = new Set<Buffer>();
 
-  constructor(bytes: number) {
+  constructor(bytes: number, clock: Clock) {
     this.#bytes = bytes;
+    this.#clock = clock;
   }
 
   get held(): number {
@@ -56,17 +68,14 @@ export class Memory {
   /** A buffer, whatever stands in it, as soon as there is room for it or no upload that could make some. */
   async take(wanted: Wanted, signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
-    while (!this.#hasRoom(this.#sizeOf(wanted)) && this.#uploads > 0) await this.#change(signal);
-    const size = this.#sizeOf(wanted);
-    const buffer = this.#bufferOf(this.#hasRoom(size) ? size : wanted.least);
-    if (!wanted.eager && buffer.length > wanted.least) this.#early.add(buffer);
-    this.#held += buffer.length;
-    this.#peak = Math.max(this.#peak, this.#held);
-    // What is kept gives way.
-    while (this.#kept.length > 0 && this.#held + this.#keptBytes > this.#bytes) {
-      this.#keptBytes -= this.#kept.shift()!.length;
+    const patience = this.#isForMore(wanted) ? this.#startPatience() : undefined;
+    try {
+      // Nothing may come between the last of these questions and the taking.
+      while ((patience?.lasts && this.#isForMore(wanted)) || this.#mustWait(wanted)) await this.#change(signal);
+      return this.#takeNow(wanted);
+    } finally {
+      patience?.end();
     }
-    return buffer;
   }
 
   /** Takes back a buffer that nobody reads any more. */
@@ -86,12 +95,14 @@ export class Memory {
     this.#changed();
   }
 
-  uploadBegins(): void {
+  uploadBegins(bytes: number): void {
     this.#uploads++;
+    this.#uploadedBytes += bytes;
   }
 
-  uploadEnds(): void {
+  uploadEnds(bytes: number): void {
     this.#uploads--;
+    this.#uploadedBytes -= bytes;
     this.#changed();
   }
 
@@ -103,6 +114,44 @@ export class Memory {
     if (eager) return most;
     const isFew = (this.#early.size + 1) * most <= this.#bytes * EARLY_SHARE;
     return isFew && this.#kept.some(({ length }) => length === most) ? most : least;
+  }
+
+  /** Whether there is no room, and may be once an upload has ended. */
+  #mustWait(wanted: Wanted): boolean {
+    return this.#uploads > 0 && !this.#hasRoom(this.#sizeOf(wanted));
+  }
+
+  /** Whether it would take memory for one more part than need be under way. */
+  #isForMore({ eager, most }: Wanted): boolean {
+    return eager && this.#uploadedBytes >= PARTS_UNDER_WAY * most && !this.#kept.some(({ length }) => length === most);
+  }
+
+  #startPatience(): { readonly lasts: boolean; end(): void } {
+    const ended = new AbortController();
+    let lasts = true;
+    void this.#clock.sleep(SLOW_MS, ended.signal).then(() => {
+      lasts = false;
+      if (!ended.signal.aborted) this.#changed();
+    });
+    return {
+      get lasts() {
+        return lasts;
+      },
+      end: () => ended.abort(),
+    };
+  }
+
+  #takeNow(wanted: Wanted): Buffer {
+    const size = this.#sizeOf(wanted);
+    const buffer = this.#bufferOf(this.#hasRoom(size) ? size : wanted.least);
+    if (!wanted.eager && buffer.length > wanted.least) this.#early.add(buffer);
+    this.#held += buffer.length;
+    this.#peak = Math.max(this.#peak, this.#held);
+    // What is kept gives way.
+    while (this.#kept.length > 0 && this.#held + this.#keptBytes > this.#bytes) {
+      this.#keptBytes -= this.#kept.shift()!.length;
+    }
+    return buffer;
   }
 
   #release(buffer: Buffer): void {

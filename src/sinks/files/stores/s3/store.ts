@@ -53,7 +53,7 @@ export class S3FileStore implements FileStore {
   constructor(config: S3StoreConfig, bucket: BucketRequests = new Bucket(new S3Client(config), config)) {
     this.#config = config;
     this.#bucket = bucket;
-    this.memory = new Memory(config.memory);
+    this.memory = new Memory(config.memory, systemClock);
   }
 
   get full(): boolean {

@@ -153,14 +153,14 @@ export class S3StagedFile implements StagedFile {
 
   /** Uploads what stands in a buffer, and gives the buffer back. */
   async #uploadPart(number: number, buffer: Buffer, bytes: number): Promise<string> {
-    this.#memory.uploadBegins();
+    this.#memory.uploadBegins(bytes);
     let isTaken = false;
     try {
       const etag = await this.#bucket.uploadPart(this.#upload, number, buffer.subarray(0, bytes), this.#ended.signal);
       isTaken = true;
       return etag;
     } finally {
-      this.#memory.uploadEnds();
+      this.#memory.uploadEnds(bytes);
       // A request that failed may still read it; one before it that was answered sends to nobody.
       if (isTaken) this.#memory.give(buffer);
       else this.#memory.drop(buffer);
