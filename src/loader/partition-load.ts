@@ -10,6 +10,8 @@ import { slicesOf } from './slices.ts';
 
 /** With nothing to do and nothing due, the loop sleeps until it is woken; this only bounds one sleep. */
 const IDLE_MS = 60_000;
+/** Why a sleep ends: without a reason each one would cost an error and its stack. */
+const AWAKE = 'awake';
 
 /** What a partition's load asks of the connector that it belongs to. */
 export interface PartitionLoadOptions {
@@ -189,12 +191,12 @@ export class PartitionLoad {
   /** Waits, and says whether the writer has something to tell. */
   async #somethingToDo(due: number | undefined, underway: Promise<void> | undefined): Promise<boolean> {
     const awake = new AbortController();
-    this.#wake = () => awake.abort();
+    this.#wake = () => awake.abort(AWAKE);
     if (this.#queue.length > 0 || this.#stopping) return false;
     let told = false;
     void underway?.then(() => {
       told = true;
-      awake.abort();
+      awake.abort(AWAKE);
     });
     const waitMs = due === undefined ? IDLE_MS : Math.max(0, due - this.#options.clock.monotonic());
     await this.#options.clock.sleep(waitMs, awake.signal);
