@@ -40,12 +40,17 @@ function strip(node, root = ROOT) {
   const unfinished = path.join(build, `unfinished-${process.pid}`);
   try {
     fs.mkdirSync(unfinished, { recursive: true });
-    const words = [path.join(__dirname, STRIPPER), path.join(root, 'src'), unfinished];
-    const { status } = spawnSync(node, words, { stdio: 'ignore', timeout: STRIP_MS, killSignal: 'SIGKILL' });
-    if (status === 0) fs.renameSync(unfinished, path.join(build, name));
-    // Of other sources, or of others that are late. A program that still runs has what it needs, or strips the rest.
+    try {
+      const words = [path.join(__dirname, STRIPPER), path.join(root, 'src'), unfinished];
+      const { status } = spawnSync(node, words, { stdio: 'ignore', timeout: STRIP_MS, killSignal: 'SIGKILL' });
+      if (status !== 0) return;
+      fs.renameSync(unfinished, path.join(build, name));
+    } finally {
+      fs.rmSync(unfinished, { recursive: true, force: true });
+    }
+    // What is of other sources, or of others that are late. A program that runs has what it needs, or strips the rest.
     for (const other of fs.readdirSync(build)) {
-      if (other !== name) fs.rmSync(path.join(build, other), { recursive: true });
+      if (other !== name) fs.rmSync(path.join(build, other), { recursive: true, force: true });
     }
   } catch {
     // Another process was faster, or nothing can be written here.
