@@ -82,6 +82,25 @@ kafkaTest(
     }
     assert.equal(asked.length, 1, 'one token serves all connections');
 
+    // TLS hands out an answer in many pieces of one buffer, which all connections share.
+    const log = open({ mechanism: 'PLAIN', ...login });
+    const large = { topic: `security-${randomUUID()}`, partition: 0 };
+    await log.admin.createTopic(large.topic, { partitions: 1 });
+    const values = range(0, 400).map((text) => text.padEnd(1_000, '.'));
+    await log.producer().send(
+      large,
+      values.map((text) => ({ timestamp: Date.now(), value: Buffer.from(text) })),
+    );
+    const readAll = async () => {
+      const read: string[] = [];
+      while (read.length < values.length) {
+        const { records } = await log.read({ ...large, offset: read.length }, { maxBytes: 100_000 });
+        read.push(...texts(records));
+      }
+      return read;
+    };
+    for (const read of await Promise.all([readAll(), readAll(), readAll()])) assert.deepEqual(read, values);
+
     const refused = async (log: ReturnType<typeof open>, reason: RegExp) => {
       await assert.rejects(log.admin.topics(), (error: Error & { code: string }) => {
         assert.equal(error.code, 'LOG_UNAVAILABLE');

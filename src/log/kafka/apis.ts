@@ -97,13 +97,14 @@ function readFetch(_correlationId: number, _key: number, _version: number, reade
 
 /**
  * Frees the pieces in which an answer came, once the connection has done with it: their records stand in a buffer of
- * their own. Left to the collector they are 10 MiB. The last one may hold the beginning of the next answer.
+ * their own. Left to the collector they are 10 MiB. A piece whose buffer holds more than it is not this answer's alone:
+ * the first one may hold the answer before it, the last one the next, and the sockets of TLS share one buffer.
  */
 function freeCopied(pieces: readonly Buffer[], partitions: readonly FetchedPartition[]): void {
   const inUse = new Set(partitions.map(({ data }) => data.buffer));
-  const copied = new Set(pieces.slice(0, -1).map(({ buffer }) => buffer as ArrayBuffer)).difference(inUse);
+  const own = pieces.slice(0, -1).filter(({ length, buffer }) => length === buffer.byteLength && !inUse.has(buffer));
   queueMicrotask(() => {
-    for (const buffer of copied) buffer.transfer(0);
+    for (const { buffer } of own) (buffer as ArrayBuffer).transfer(0);
   });
 }
 

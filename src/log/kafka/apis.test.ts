@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import * as apis from './apis.ts';
+import { BrokerConnection } from './connection.ts';
+import { fetchRequest } from './fetch.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** Numbers as they stand in an answer: its bytes beside each value. */
+const number = (bytes: number, value: number) =>
+  Buffer.from(
+    BigInt(value)
+      .toString(16)
+      .padStart(2 * bytes, '0'),
+    'hex',
+  );
+
+function varint(value: number): Buffer {
+  return Buffer.from(value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]);
+}
+
+/** An answer to a Fetch of version 12 that holds these bytes for partition 0 of the topic `t`. */
+function answerTo(correlationId: number, data: Buffer): Buffer {
+  const body = Buffer.concat([
+    ...[number(4, correlationId), varint(0), number(4, 0), number(2, 0), number(4, 0)],
+    ...[varint(2), varint(2), Buffer.from('t'), varint(2), number(4, 0), number(2, 0)],
+    ...[number(8, 1), number(8, 1), number(8, 0), varint(0), number(4, 0)],
+    ...[varint(data.length + 1), data, varint(0), varint(0), varint(0)],
+  ]);
+  return Buffer.concat([number(4, body.length), body]);
+}
+
+/** A connection to a broker that answers once all of these are asked for, by a write of its own up to each place. */
+async function connectionTo(t: TestContext, answers: readonly Buffer[], places: readonly number[]) {
+  const answer = async (socket: Socket, ids: readonly number[]) => {
+    const all = Buffer.concat(answers.map((data, index) => answerTo(ids[index]!, data)));
+    for (const [index, place] of [...places, all.length].entries()) {
+      await new Promise((resolve) => socket.write(all.subarray(places[index - 1] ?? 0, place), resolve));
+      // Else the other end may find two writes in one piece.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const server = createServer((socket) => {
+    let asked: Buffer = Buffer.alloc(0);
+    const ids: number[] = [];
+    socket.on('data', (chunk: Buffer) => {
+      asked = Buffer.concat([asked, chunk]);
+      for (let end = 0; asked.length >= 4 && asked.length >= (end = 4 + asked.readInt32BE(0)); ) {
+        ids.push(asked.readInt32BE(8));
+        asked = asked.subarray(end);
+      }
+      if (ids.length === answers.length) void answer(socket, ids);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const connection = new BrokerConnection({ host: '127.0.0.1', port }, { clientId: 'test', connectTimeoutMs: 1_000 });
+  t.after(() => {
+    connection.destroy();
+    server.close();
+  });
+  return connection;
+}
+
+function fetchFrom(connection: BrokerConnection): Promise<apis.FetchAnswer> {
+  const leader = { node: 1, epoch: 0 };
+  const from = { topic: 't', partition: 0, offset: 0, leader, lastEpoch: -1, maxBytes: 2 ** 20 };
+  return connection.request(TIMEOUT_MS, apis.fetchRecords, ...fetchRequest([from], 0));
+}
+
+const dataOf = ({ partitions }: apis.FetchAnswer) => partitions[0]!.data;
+
+test('the records of an answer outlast the answer after it that began in the same piece', async (t) => {
+  const [first, second] = [Buffer.alloc(20_000, 'a'), Buffer.alloc(300_000, 'b')];
+  const connection = await connectionTo(t, [first, second], [30_000]);
+  const answers = await Promise.all([fetchFrom(connection), fetchFrom(connection)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(answers.map(dataOf), [first, second]);
+});
+
+test('the pieces of an answer that were copied are freed', async (t) => {
+  const data = Buffer.alloc(500_000, 'c');
+  const freed: number[] = [];
+  t.mock.method(ArrayBuffer.prototype, 'transfer', function (this: ArrayBuffer) {
+    freed.push(this.byteLength);
+    return new ArrayBuffer(0);
+  });
+  const connection = await connectionTo(t, [data], []);
+  const answer = await fetchFrom(connection);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(dataOf(answer), data);
+  const bytes = freed.reduce((sum, length) => sum + length, 0);
+  assert.ok(bytes > data.length / 2 && bytes < data.length, `${bytes} bytes were freed`);
+});
