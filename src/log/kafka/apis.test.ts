@@ -48,9 +48,9 @@ async function connectionTo(t: TestContext, answers: readonly Buffer[], places: 
     const ids: number[] = [];
     socket.on('data', (chunk: Buffer) => {
       asked = Buffer.concat([asked, chunk]);
-      for (let end = 0; asked.length >= 4 && asked.length >= (end = 4 + asked.readInt32BE(0)); ) {
+      while (asked.length >= 4 && asked.length >= 4 + asked.readInt32BE(0)) {
         ids.push(asked.readInt32BE(8));
-        asked = asked.subarray(end);
+        asked = asked.subarray(4 + asked.readInt32BE(0));
       }
       if (ids.length === answers.length) void answer(socket, ids);
     });
