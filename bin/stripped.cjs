@@ -10,7 +10,7 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
 const ROOT = path.dirname(__dirname);
-const STRIPPER = 'strip.mjs';
+const STRIPPER = path.join(__dirname, 'strip.mjs');
 const LOADER = 'stripped-modules.mjs';
 const STRIP_MS = 60_000;
 
@@ -20,53 +20,67 @@ function importFlags() {
 }
 
 /**
- * The URL of the module by which a thread loads the stripped modules as the sources are now; undefined where there are
- * none, and Node strips them itself.
+ * The URL of the module by which a thread loads the stripped modules as the sources are now. Strips them with this
+ * Node if that is yet to be done, half a second. Undefined where that fails: Node strips them itself then.
  */
-function strippedModules(root = ROOT) {
-  const name = fingerprintOf(root);
-  if (!fs.existsSync(path.join(root, 'build', name))) return undefined;
-  const url = pathToFileURL(path.join(root, 'bin', LOADER));
-  url.searchParams.set('build', name);
-  return url.href;
-}
-
-/** Strips the modules if that is yet to be done, half a second. Whatever fails costs memory, and nothing else. */
-function strip(node, root = ROOT) {
-  const build = path.join(root, 'build');
-  const name = fingerprintOf(root);
-  if (fs.existsSync(path.join(build, name))) return;
-  // Others may do the same at this moment.
-  const unfinished = path.join(build, `unfinished-${process.pid}`);
+function strippedModules(node, root = ROOT) {
   try {
-    fs.mkdirSync(unfinished, { recursive: true });
-    try {
-      const words = [path.join(__dirname, STRIPPER), path.join(root, 'src'), unfinished];
-      const { status } = spawnSync(node, words, { stdio: 'ignore', timeout: STRIP_MS, killSignal: 'SIGKILL' });
-      if (status !== 0) return;
-      fs.renameSync(unfinished, path.join(build, name));
-    } finally {
-      fs.rmSync(unfinished, { recursive: true, force: true });
-    }
-    // What is of other sources, or of others that are late. A program that runs has what it needs, or strips the rest.
-    for (const other of fs.readdirSync(build)) {
-      if (other !== name) fs.rmSync(path.join(build, other), { recursive: true, force: true });
-    }
+    const build = path.join(root, 'build');
+    const name = fingerprintOf(node, root);
+    if (!fs.existsSync(path.join(build, name)) && !strip(node, path.join(root, 'src'), build, name)) return undefined;
+    const url = pathToFileURL(path.join(root, 'bin', LOADER));
+    url.searchParams.set('build', name);
+    return url.href;
   } catch {
-    // Another process was faster, or nothing can be written here.
+    // Nothing can be written here, or sources change at this moment.
+    return undefined;
   }
 }
 
-/** Of the modules: another one for each file that is added, removed or changed. */
-function fingerprintOf(root) {
-  const source = path.join(root, 'src');
-  const names = fs.readdirSync(source, { recursive: true }).filter((name) => name.endsWith('.ts'));
-  const hash = createHash('sha256');
-  for (const file of [path.join(__dirname, STRIPPER), ...names.sort().map((name) => path.join(source, name))]) {
-    const { mtimeMs, size } = fs.statSync(file);
-    hash.update(`${path.relative(root, file)} ${mtimeMs} ${size}\n`);
+/** Strips all modules into a folder of that name, and says whether it is there. Others may do the same meanwhile. */
+function strip(node, source, build, name) {
+  fs.mkdirSync(build, { recursive: true });
+  const finished = path.join(build, name);
+  const unfinished = fs.mkdtempSync(path.join(build, 'unfinished-'));
+  try {
+    const words = [STRIPPER, source, unfinished];
+    const { status } = spawnSync(node, words, { stdio: 'ignore', timeout: STRIP_MS, killSignal: 'SIGKILL' });
+    if (status === 0) {
+      // Of this user alone so far.
+      fs.chmodSync(unfinished, 0o777 & ~process.umask());
+      fs.renameSync(unfinished, finished);
+    }
+  } catch (error) {
+    if (!fs.existsSync(finished)) throw error;
+  } finally {
+    fs.rmSync(unfinished, { recursive: true, force: true });
   }
+  removeOthers(build, name);
+  return fs.existsSync(finished);
+}
+
+/** What is of other sources, and what was never finished. A program that runs has what it needs, or strips the rest. */
+function removeOthers(build, name) {
+  for (const other of fs.readdirSync(build)) {
+    const file = path.join(build, other);
+    const isOld = /^[0-9a-f]{16}$/.test(other) && other !== name;
+    const isLeft = other.startsWith('unfinished-') && Date.now() - fs.statSync(file).mtimeMs > STRIP_MS;
+    if (isOld || isLeft) fs.rmSync(file, { recursive: true, force: true });
+  }
+}
+
+/** Of all modules and what strips them. Their contents, not their times, which copies and images change or keep. */
+function fingerprintOf(node, root) {
+  const source = path.join(root, 'src');
+  const modules = fs
+    .readdirSync(source, { recursive: true })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !path.basename(name).startsWith('.'))
+    .sort();
+  const hash = createHash('sha256')
+    .update(`${fs.statSync(node).size}\n`)
+    .update(fs.readFileSync(STRIPPER));
+  for (const name of modules) hash.update(`${name}\n`).update(fs.readFileSync(path.join(source, name)));
   return hash.digest('hex').slice(0, 16);
 }
 
-module.exports = { importFlags, strip, strippedModules };
+module.exports = { importFlags, strippedModules };

@@ -1,18 +1,29 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
-const { strip, strippedModules } = createRequire(import.meta.url)('../../bin/stripped.cjs') as {
-  strip(node: string, root: string): void;
-  strippedModules(root: string): string | undefined;
+const { strippedModules } = createRequire(import.meta.url)('../../bin/stripped.cjs') as {
+  strippedModules(node: string, root: string): string | undefined;
 };
 
 /** A checkout of the program, with the packages of this one. */
@@ -46,61 +57,77 @@ for (const thread of ['main', 'worker'] as const) {
   test(`a ${thread} thread that is given stripped modules strips none`, (t) => {
     const root = checkout(t);
     assert.equal(stripsTypes(root, [], thread), 'true');
-    strip(process.execPath, root);
-    assert.equal(stripsTypes(root, [`--import=${strippedModules(root)}`], thread), 'false');
+    assert.equal(stripsTypes(root, [`--import=${strippedModules(process.execPath, root)}`], thread), 'false');
   });
 }
 
-test('modules are stripped again when one has changed, and only then', (t) => {
+test('modules are stripped again when what stands in one has changed, and only then', (t) => {
   const root = checkout(t);
-  assert.equal(strippedModules(root), undefined);
-  strip(process.execPath, root);
-  const [first = ''] = builds(root);
-  const made = statSync(path.join(root, 'build', first)).ctimeMs;
-  strip(process.execPath, root);
-  assert.deepEqual(builds(root), [first]);
-  assert.equal(statSync(path.join(root, 'build', first)).ctimeMs, made);
+  const first = strippedModules(process.execPath, root);
+  const build = path.join(root, 'build', builds(root)[0]!);
+  const made = statSync(build).ctimeMs;
+  const module = path.join(root, 'src/support/clock.ts');
+  const times = statSync(module);
+  utimesSync(module, new Date('1985-10-26'), new Date('1985-10-26'));
+  assert.equal(strippedModules(process.execPath, root), first);
+  assert.equal(statSync(build).ctimeMs, made);
 
-  writeFileSync(path.join(root, 'src/support/new.ts'), 'export const answer: number = 42;\n');
-  assert.equal(strippedModules(root), undefined, 'what stands there is of other sources');
-  strip(process.execPath, root);
+  writeFileSync(module, readFileSync(module, 'utf8').replace('Date.now()', 'Date.nah()'));
+  utimesSync(module, times.atime, times.mtime);
+  assert.notEqual(strippedModules(process.execPath, root), first, 'as long and as old as before');
   assert.equal(builds(root).length, 1);
-  assert.notDeepEqual(builds(root), [first]);
 });
 
 test('a module that is no longer there stripped is loaded from its source', (t) => {
   const root = checkout(t);
-  strip(process.execPath, root);
-  const flags = [`--import=${strippedModules(root)}`];
+  const flags = [`--import=${strippedModules(process.execPath, root)}`];
   rmSync(path.join(root, 'build', builds(root)[0]!, 'sinks'), { recursive: true });
   assert.equal(stripsTypes(root, flags, 'main'), 'true');
 });
 
-test('what a process that was killed had begun does not stay', (t) => {
+test('what a process that was killed had begun is removed, and nothing that is not ours', (t) => {
   const root = checkout(t);
-  mkdirSync(path.join(root, 'build/unfinished-1'), { recursive: true });
-  strip(process.execPath, root);
-  assert.equal(builds(root).length, 1);
-  assert.notEqual(strippedModules(root), undefined);
+  const [old, young, foreign] = ['unfinished-old', 'unfinished-young', 'mine'].map((name) => {
+    const folder = path.join(root, 'build', name);
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  });
+  utimesSync(old!, new Date('2001-01-01'), new Date('2001-01-01'));
+  assert.notEqual(strippedModules(process.execPath, root), undefined);
+  assert.deepEqual(
+    [old, young, foreign].map((folder) => existsSync(folder!)),
+    [false, true, true],
+  );
 });
 
-test('where nothing can be written, nothing is held up', (t) => {
+test('several first starts at once make one', async (t) => {
   const root = checkout(t);
+  const starts = Array.from({ length: 4 }, () =>
+    promisify(execFile)(process.execPath, ['bin/millrace', '--version'], { cwd: root }),
+  );
+  const versions = new Set((await Promise.all(starts)).map(({ stdout }) => stdout));
+  assert.deepEqual([versions.size, builds(root).length], [1, 1]);
+});
+
+test('where nothing can be written, or a module can not be read, nothing is held up', (t) => {
+  const root = checkout(t);
+  const starts = () => {
+    assert.equal(strippedModules(process.execPath, root), undefined);
+    const said = execFileSync(process.execPath, ['bin/millrace', 'up', '--help'], { cwd: root, encoding: 'utf8' });
+    assert.match(said, /^Usage: millrace up/);
+  };
   // A file, since root may write in any folder.
   writeFileSync(path.join(root, 'build'), '');
-  chmodSync(path.join(root, 'build'), 0o400);
-  strip(process.execPath, root);
-  assert.equal(strippedModules(root), undefined);
-  const said = execFileSync(process.execPath, ['bin/millrace', 'up', '--help'], { cwd: root, encoding: 'utf8' });
-  assert.match(said, /^Usage: millrace up/);
+  starts();
+  rmSync(path.join(root, 'build'));
+  symlinkSync('nowhere', path.join(root, 'src/dangling.ts'));
+  starts();
 });
 
 test('the program runs on stripped modules', (t) => {
   const root = checkout(t);
   execFileSync(process.execPath, ['bin/millrace', '--help'], { cwd: root });
-  assert.equal(builds(root).length, 1);
-  const main = path.join(root, 'build', builds(root)[0]!, 'main.ts');
-  writeFileSync(main, `console.log('stripped');`);
+  writeFileSync(path.join(root, 'build', builds(root)[0]!, 'main.ts'), `console.log('stripped');`);
   for (const words of [['up', '--help'], ['--version']]) {
     const said = execFileSync(process.execPath, ['bin/millrace', ...words], { cwd: root, encoding: 'utf8' });
     assert.equal(said.trim(), 'stripped');
