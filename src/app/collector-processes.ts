@@ -2,6 +2,7 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Bookkeeper } from '../delivery/bookkeeper.ts';
 import { sumByName } from '../delivery/ledger.ts';
 import type { CollectorStatus } from '../operations/status.ts';
@@ -53,7 +54,7 @@ export class CollectorProcesses implements Collecting {
     this.#loaded = loaded;
     this.#logger = logger;
     cluster.setupPrimary({
-      exec: new URL('./collector-process.ts', import.meta.url).pathname,
+      exec: fileURLToPath(new URL('./collector-process.ts', import.meta.url)),
       args: [],
       execArgv: [...SERVER_FLAGS.collect, ...importFlags()],
       serialization: 'advanced',
