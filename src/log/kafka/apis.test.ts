@@ -4,33 +4,24 @@ import { createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import * as apis from './apis.ts';
+import { Writer } from './client.ts';
 import { BrokerConnection } from './connection.ts';
 import { fetchRequest } from './fetch.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** Numbers as they stand in an answer: its bytes beside each value. */
-const number = (bytes: number, value: number) =>
-  Buffer.from(
-    BigInt(value)
-      .toString(16)
-      .padStart(2 * bytes, '0'),
-    'hex',
-  );
-
-function varint(value: number): Buffer {
-  return Buffer.from(value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]);
-}
-
 /** An answer to a Fetch of version 12 that holds these bytes for partition 0 of the topic `t`. */
 function answerTo(correlationId: number, data: Buffer): Buffer {
-  const body = Buffer.concat([
-    ...[number(4, correlationId), varint(0), number(4, 0), number(2, 0), number(4, 0)],
-    ...[varint(2), varint(2), Buffer.from('t'), varint(2), number(4, 0), number(2, 0)],
-    ...[number(8, 1), number(8, 1), number(8, 0), varint(0), number(4, 0)],
-    ...[varint(data.length + 1), data, varint(0), varint(0), varint(0)],
-  ]);
-  return Buffer.concat([number(4, body.length), body]);
+  const writer = Writer.create().appendInt32(correlationId).appendTaggedFields();
+  writer.appendInt32(0).appendInt16(0).appendInt32(0);
+  writer.appendArray(['t'], (_, topic) => {
+    writer.appendString(topic).appendArray([0], (_, partition) => {
+      writer.appendInt32(partition).appendInt16(0).appendInt64(1n).appendInt64(1n).appendInt64(0n);
+      writer.appendArray(null, () => {});
+      writer.appendInt32(0).appendBytes(data);
+    });
+  });
+  return writer.appendTaggedFields().prependLength().buffer;
 }
 
 /** A connection to a broker that answers once all of these are asked for, by a write of its own up to each place. */

@@ -2,12 +2,11 @@
  * The questions to brokers that are put, by our code and by the client's connections. Stands for the client's index of
  * them, which loads each of them in all of its versions: 250 modules, which every thread would have for itself.
  */
-type Client = typeof import('@platformatic/kafka');
+import type { Client } from './client-files.ts';
+import { clientFile } from './client-files.ts';
 
-const root = import.meta.resolve('@platformatic/kafka');
-
-async function file<Part>(name: string): Promise<Part> {
-  return import(new URL(`apis/${name}.js`, root).href);
+function file<Part>(name: string): Promise<Part> {
+  return clientFile(`apis/${name}.js`);
 }
 
 /** One question in one version: a module. */

@@ -4,10 +4,8 @@
  * it, these parts alone take 20.
  */
 import { registerHooks } from 'node:module';
-
-type Client = typeof import('@platformatic/kafka');
-
-const root = import.meta.resolve('@platformatic/kafka');
+import type { Client } from './client-files.ts';
+import { clientFile, root } from './client-files.ts';
 
 /** What the parts load only in passing, by the end of its name, and what they get in its place. */
 const REPLACED = {
@@ -25,9 +23,8 @@ const hooks = registerHooks({
   },
 });
 
-/** One of its files, by its place in the package, of which the version is pinned. */
-async function part<Name extends keyof Client>(file: string): Promise<Pick<Client, Name>> {
-  return import(new URL(file, root).href);
+function part<Name extends keyof Client>(file: string): Promise<Pick<Client, Name>> {
+  return clientFile(file);
 }
 
 export const { ResponseError } = await part<'ResponseError'>('errors.js');
