@@ -50,8 +50,8 @@ function strip(node, source, build, name) {
       fs.chmodSync(unfinished, 0o777 & ~process.umask());
       fs.renameSync(unfinished, finished);
     }
-  } catch (error) {
-    if (!fs.existsSync(finished)) throw error;
+  } catch {
+    // Another process was faster, or there is no room.
   } finally {
     fs.rmSync(unfinished, { recursive: true, force: true });
   }

@@ -102,17 +102,22 @@ test('what is kept is taken at once, however many parts are under way', async (t
   assert.equal((await memory.take({ least: 5, most: 10, eager: false }, t.signal)).length, 5);
 });
 
-test('who waits for slow parts is told when it is no longer wanted', async (t) => {
-  const clock = new TestClock();
-  const memory = new Memory(100, clock);
-  await memory.take(exactly(20), t.signal);
-  memory.uploadBegins(20);
-  const stop = new AbortController();
-  const taking = memory.take(exactly(10), stop.signal);
-  stop.abort();
-  await assert.rejects(taking, { name: 'AbortError' });
-  assert.deepEqual([memory.held, clock.sleeping], [20, 0]);
-});
+for (const [what, taken] of [
+  ['slow parts', 20],
+  ['room', 100],
+] as const) {
+  test(`who waits for ${what} is told when it is no longer wanted`, async (t) => {
+    const clock = new TestClock();
+    const memory = new Memory(100, clock);
+    await memory.take(exactly(taken), t.signal);
+    memory.uploadBegins(taken);
+    const stop = new AbortController();
+    const taking = memory.take(exactly(10), stop.signal);
+    stop.abort();
+    await assert.rejects(taking, { name: 'AbortError' });
+    assert.deepEqual([memory.held, clock.sleeping], [taken, 0]);
+  });
+}
 
 test('with no upload under way the least is given out beyond the bound, and commits are asked for', async (t) => {
   const memory = new Memory(100, new TestClock());
@@ -120,17 +125,6 @@ test('with no upload under way the least is given out beyond the bound, and comm
   assert.equal(memory.full, false);
   assert.equal((await memory.take({ least: 10, most: 80, eager: true }, t.signal)).length, 10);
   assert.deepEqual([memory.held, memory.full], [105, true]);
-});
-
-test('who waits for room is told when it is no longer wanted', async (t) => {
-  const memory = new Memory(100, new TestClock());
-  await memory.take(exactly(100), t.signal);
-  memory.uploadBegins(100);
-  const stop = new AbortController();
-  const taking = memory.take(exactly(10), stop.signal);
-  stop.abort();
-  await assert.rejects(taking, { name: 'AbortError' });
-  assert.equal(memory.held, 100);
 });
 
 test('nothing is kept once nothing is held', async (t) => {

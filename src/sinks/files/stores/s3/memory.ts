@@ -114,7 +114,7 @@ export class Memory {
   #sizeOf({ most, least, eager }: Wanted): number {
     if (eager) return most;
     const isFew = (this.#early.size + 1) * most <= this.#bytes * EARLY_SHARE;
-    return isFew && this.#kept.some(({ length }) => length === most) ? most : least;
+    return isFew && this.#keeps(most) ? most : least;
   }
 
   /** Whether there is no room, and may be once an upload has ended. */
@@ -124,7 +124,7 @@ export class Memory {
 
   /** Whether it would take memory for one more part than need be under way. */
   #isForMore({ eager, most }: Wanted): boolean {
-    return eager && this.#uploadedBytes >= PARTS_UNDER_WAY * most && !this.#kept.some(({ length }) => length === most);
+    return eager && this.#uploadedBytes >= PARTS_UNDER_WAY * most && !this.#keeps(most);
   }
 
   #startPatience(): { readonly lasts: boolean; end(): void } {
@@ -162,6 +162,10 @@ export class Memory {
 
   #hasRoom(bytes: number): boolean {
     return this.#held + bytes <= this.#bytes;
+  }
+
+  #keeps(bytes: number): boolean {
+    return this.#kept.some(({ length }) => length === bytes);
   }
 
   #bufferOf(bytes: number): Buffer {
