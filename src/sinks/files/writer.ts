@@ -34,6 +34,7 @@ export class FilesWriter implements PartitionWriter {
   readonly #recentIds: RecentIds;
   readonly #context: SinkContext;
   readonly #ended = new AbortController();
+  #signal: { readonly given: AbortSignal; readonly orEnded: AbortSignal } | undefined;
   #deadLetters: Promise<void>[] = [];
   /** The call under way, or the last one; there is never more than one. */
   #call: Promise<unknown> = Promise.resolve();
@@ -53,6 +54,8 @@ export class FilesWriter implements PartitionWriter {
   #waitingSince: number | undefined;
   /** When records came last, on the monotonic clock. */
   #lastWrite = 0;
+  /** Whether an open file has reached a bound. */
+  #isCommitDue = false;
   #refused = 0;
   /** Events since the last commit that the log held already. */
   #repeated = 0;
@@ -85,23 +88,10 @@ export class FilesWriter implements PartitionWriter {
       if (leaderEpoch !== undefined) this.#leaderEpoch = leaderEpoch;
       this.#roller.setNow(this.#context.clock.now());
       this.#lastWrite = this.#context.clock.monotonic();
-      for (const record of records) {
-        if (this.#next !== undefined && record.offset < this.#next) {
-          this.#duplicates++;
-          continue;
-        }
-        if (this.#roller.accepts(record)) {
-          if (this.#recentIds.repeats(this.#partition.partition, record)) this.#repeated++;
-          const file = this.#roller.find(record) ?? (await this.#openFile(record, signal));
-          this.#take(record);
-          if (!file.tryAppend(record.value, record.offset)) {
-            await file.append(record.value, record.offset, signal);
-          }
-          if (this.#reachedBound(file)) await this.#beginCommit(signal);
-        } else {
-          this.#take(record);
-          await this.#refuse(record);
-        }
+      for (let at = 0; at < records.length; ) {
+        at = this.#takeAtOnce(records, at);
+        if (this.#isCommitDue) await this.#beginCommit(signal);
+        else if (at < records.length) await this.#takeInTime(records[at++] as LogRecord, signal);
       }
     });
   }
@@ -136,7 +126,7 @@ export class FilesWriter implements PartitionWriter {
   /** Runs a call; after one that failed there is nothing but `abandon`. */
   #run(signal: AbortSignal, act: (signal: AbortSignal) => Promise<void>): Promise<Progress> {
     const call = this.#call.then(async () => {
-      const either = AbortSignal.any([signal, this.#ended.signal]);
+      const either = this.#orEnded(signal);
       either.throwIfAborted();
       this.#throwIfFailed();
       await act(either);
@@ -152,6 +142,61 @@ export class FilesWriter implements PartitionWriter {
     return call;
   }
 
+  /** A signal that is aborted with the call's, and by `abandon`: made once, since the loader's calls have one signal. */
+  #orEnded(given: AbortSignal): AbortSignal {
+    if (this.#signal?.given !== given) {
+      this.#signal = { given, orEnded: AbortSignal.any([given, this.#ended.signal]) };
+    }
+    return this.#signal.orEnded;
+  }
+
+  /**
+   * Takes records until one has to wait for something or a commit is due, and gives the index of the next. V8 compiles
+   * a loop that waits for nothing once, and one in an asynchronous function again and again.
+   */
+  #takeAtOnce(records: readonly LogRecord[], start: number): number {
+    let at = start;
+    for (; at < records.length && !this.#isCommitDue; at++) {
+      const record = records[at] as LogRecord;
+      if (this.#next !== undefined && record.offset < this.#next) {
+        this.#duplicates++;
+        continue;
+      }
+      if (!this.#roller.accepts(record)) break;
+      const file = this.#roller.find(record);
+      if (!file?.tryAppend(record.value, record.offset)) break;
+      this.#took(record, file);
+    }
+    return at;
+  }
+
+  /** Takes a record that may have to wait, for a file or for room in one, or that is refused. */
+  async #takeInTime(record: LogRecord, signal: AbortSignal): Promise<void> {
+    if (!this.#roller.accepts(record)) {
+      this.#passed(record);
+      await this.#refuse(record);
+      return;
+    }
+    const file = this.#roller.find(record) ?? (await this.#openFile(record, signal));
+    await file.append(record.value, record.offset, signal);
+    this.#took(record, file);
+  }
+
+  /** A file has the record. */
+  #took(record: LogRecord, file: DataFile): void {
+    this.#passed(record);
+    if (this.#recentIds.repeats(this.#partition.partition, record)) this.#repeated++;
+    const { records, bytes } = this.#roll;
+    this.#isCommitDue = file.records >= records || file.bytes >= bytes || this.#roller.crowded;
+  }
+
+  /** The next commit has the record, in a file or among those refused. */
+  #passed(record: LogRecord): void {
+    this.#resume ??= record.offset;
+    this.#next = record.offset + 1;
+    this.#waitingSince ??= this.#context.clock.monotonic();
+  }
+
   async #openFile(record: LogRecord, signal: AbortSignal): Promise<DataFile> {
     if (this.#roller.full) await this.#beginCommit(signal);
     // What a store holds in memory for open files is free again once they are sent, or at the latest committed.
@@ -159,16 +204,6 @@ export class FilesWriter implements PartitionWriter {
     if (this.#roller.full) await this.#commits.at(-1);
     this.#throwIfFailed();
     return this.#roller.open(record, signal);
-  }
-
-  #take(record: LogRecord): void {
-    this.#resume ??= record.offset;
-    this.#next = record.offset + 1;
-    this.#waitingSince ??= this.#context.clock.monotonic();
-  }
-
-  #reachedBound(file: DataFile): boolean {
-    return file.records >= this.#roll.records || file.bytes >= this.#roll.bytes || this.#roller.crowded;
   }
 
   async #refuse(record: LogRecord): Promise<void> {
@@ -203,6 +238,7 @@ export class FilesWriter implements PartitionWriter {
     this.#commits.push(this.#commit(plan, this.#repeated, signal));
     this.#resume = this.#next;
     this.#waitingSince = undefined;
+    this.#isCommitDue = false;
     this.#refused = 0;
     this.#repeated = 0;
   }
