@@ -175,3 +175,55 @@ test('what is waited for before the first record is what the group has not commi
   await until('it has caught up', () => load.awaited === 30);
   await load.abandon();
 });
+
+for (const copies of [true, undefined]) {
+  test(`records are freed ${copies ? 'once they are written' : 'by the collector, where the writer keeps them'}`, async () => {
+    const wrong = defineErrors({ NO_RECORD: { decision: 'retry', help: 'wait' } });
+    const writes: PromiseWithResolvers<void>[] = [];
+    const sink: Sink = {
+      open: async () => {},
+      close: async () => {},
+      partition: async () => ({
+        ...(copies && { copies }),
+        resumeOffset: () => 0,
+        write: async (records: readonly LogRecord[]) => {
+          const write = Promise.withResolvers<void>();
+          writes.push(write);
+          await write.promise;
+          return { durableUpTo: (records.at(-1)?.offset ?? -1) + 1, duplicates: 0 };
+        },
+        flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
+        flushDueAt: () => undefined,
+        abandon: async () => {},
+      }),
+    };
+    const clock = new TestClock();
+    const stumbles: unknown[] = [];
+    const load = new PartitionLoad({
+      ...{ partition: PARTITION, sink, config: CONFIG, clock, logger: silentLogger },
+      committed: async () => COMMITTED,
+      seek: () => {},
+      room: () => {},
+      durable: () => {},
+      stumbled: (error) => void stumbles.push(error),
+      failed: (error) => assert.fail(String(error)),
+    });
+    await load.start();
+    const freed: number[] = [];
+    for (const offset of [0, 1, 2]) {
+      load.offer({
+        ...{ ...PARTITION, records: [recordAt(offset)], bytes: 1, endOffset: 3 },
+        free: () => void freed.push(offset),
+      });
+    }
+    await until('the first is being written', () => writes.length === 1);
+    assert.deepEqual(freed, []);
+    writes[0]?.resolve();
+    await until('the second is being written', () => writes.length === 2);
+    assert.deepEqual(freed, copies ? [0] : []);
+    writes[1]?.reject(wrong.NO_RECORD('it was not written'));
+    await until('it stumbles', () => stumbles.length === 1);
+    assert.deepEqual(freed, copies ? [0] : []);
+    await load.abandon();
+  });
+}

@@ -158,6 +158,7 @@ export class PartitionLoad {
         for await (const slice of slicesOf(this.#wanted(batch.records))) {
           this.#advance(await writer.write(slice, signal, batch.leaderEpoch), backoff);
         }
+        if (writer.copies) batch.free?.();
         this.#queuedBytes -= batch.bytes;
         this.#tellRoom();
       } else if (await this.#somethingToDo(due, writer.underway)) {

@@ -48,6 +48,11 @@ export interface RecordBatch extends TopicPartition {
   readonly endOffset: number;
   /** Which of the partition's leaders, one after another, took the last of the records; absent where the log has none. */
   readonly leaderEpoch?: number;
+  /**
+   * Gives the memory of keys and values back to the system, for whoever has read them for good: they are empty from
+   * then on. Absent where only the garbage collector can.
+   */
+  free?(): void;
 }
 
 export interface Appended {

@@ -35,6 +35,11 @@ export interface Sink {
 
 export interface PartitionWriter {
   /**
+   * Whether a `write` that has settled has copied all that is kept of its records, so that the loader may free them.
+   * Absent: it has not.
+   */
+  readonly copies?: true;
+  /**
    * The next offset to be read, where the store itself knows it; it then counts before the
    * position of the consumer group. `undefined`: the group's position counts.
    */

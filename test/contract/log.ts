@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import type { Log, NewRecord, TopicPartition } from '../../src/log/log.ts';
+import type { Log, NewRecord, RecordBatch, TopicPartition } from '../../src/log/log.ts';
 import { partitionName } from '../../src/log/log.ts';
 import type { MemberListener } from '../support/log-members.ts';
 import {
@@ -275,6 +275,32 @@ export function logContract(name: string, open: () => Promise<OpenedLog>): void 
         }
       }
       assert.ok(seen.slice(0, 4).includes(0) && seen.slice(0, 4).includes(1), `partitions in the order ${seen}`);
+      await member.consumer.close();
+    });
+
+    test('records that are freed take none with them that came before or after', async () => {
+      const topic = await newTopic();
+      const letters = 'abcdefgh';
+      for (const letter of letters) {
+        await send({ topic, partition: 0 }, [{ timestamp: START, value: Buffer.alloc(10_000, letter) }]);
+      }
+      const member = await consume(newGroup(), [topic], { maxBytes: 15_000 });
+      const held: RecordBatch[] = [];
+      let read = '';
+      const freeOldest = () => {
+        const { records, free } = held.shift()!;
+        for (const { value } of records) read += String.fromCharCode(...new Set(value));
+        free?.();
+      };
+      for (let count = 0; count < letters.length; ) {
+        for (const batch of await member.consumer.poll({ maxWaitMs: WAIT_MS })) {
+          held.push(batch);
+          count += batch.records.length;
+        }
+        while (held.length > 1) freeOldest();
+      }
+      freeOldest();
+      assert.equal(read, letters);
       await member.consumer.close();
     });
 

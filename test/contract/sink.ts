@@ -34,6 +34,28 @@ function records(from: number, count: number): LogRecord[] {
 
 interface DeadLetter extends Refusal {
   readonly offset: number;
+  readonly value: Buffer;
+}
+
+/** A writer whose records are freed as soon as it says that they may be: what it reads of them later is zeros. */
+function freeing(writer: PartitionWriter): PartitionWriter {
+  if (!writer.copies) return writer;
+  return {
+    copies: true,
+    resumeOffset: () => writer.resumeOffset(),
+    write: async (given, signal, leaderEpoch) => {
+      const own = given.map((record) => ({ ...record, value: Buffer.from(record.value) }));
+      const progress = await writer.write(own, signal, leaderEpoch);
+      for (const { value } of own) value.fill(0);
+      return progress;
+    },
+    flush: (signal) => writer.flush(signal),
+    flushDueAt: () => writer.flushDueAt(),
+    get underway() {
+      return writer.underway;
+    },
+    abandon: () => writer.abandon(),
+  };
 }
 
 /** What the loader does around a sink, in a straight line. */
@@ -68,14 +90,14 @@ class Bench {
       logger: silentLogger,
       dataDirectory: this.#dataDirectory,
       deadLetters: {
-        put: async (_partition, { offset }, refusal) => {
+        put: async (_partition, { offset, value }, refusal) => {
           await this.beforeDeadLetter();
-          this.deadLetters.push({ offset, ...refusal });
+          this.deadLetters.push({ offset, value: Buffer.from(value), ...refusal });
         },
       },
     });
     await sink.open(this.signal);
-    return { sink, writer: await sink.partition(PARTITION, this.signal) };
+    return { sink, writer: freeing(await sink.partition(PARTITION, this.signal)) };
   }
 
   async ids(): Promise<string[]> {
@@ -366,8 +388,8 @@ export function sinkContract(
     release();
     assert.equal((await done).durableUpTo, 3);
     assert.deepEqual(
-      bench.deadLetters.map(({ offset }) => offset),
-      [1],
+      bench.deadLetters.map(({ offset, value }) => ({ offset, value })),
+      [{ offset: 1, value: Buffer.from(bench.refused) }],
     );
     assert.ok(bench.deadLetters[0]?.reason);
     assert.deepEqual(await bench.ids(), ['event-0', 'event-2']);

@@ -184,7 +184,8 @@ export class EmbeddedConsumer implements Consumer {
       assigned.offset = read.nextOffset;
       assigned.endOffset = Math.max(assigned.endOffset, read.endOffset);
       if (read.records.length === 0) continue;
-      batches.push({ topic, partition, records: read.records, bytes: read.bytes, endOffset: assigned.endOffset });
+      const { records, free } = read;
+      batches.push({ topic, partition, records, bytes: read.bytes, endOffset: assigned.endOffset, free });
       bytes += read.bytes;
       this.#lastServed = index;
     }

@@ -168,6 +168,26 @@ test('a second send to a partition before the first has settled is a mistake', a
   await first;
 });
 
+test('a batch that is freed gives the memory of its records back', async (t) => {
+  const log = await open(t);
+  await log.admin.createTopic(TOPIC, { partitions: 1 });
+  await log.producer().send({ topic: TOPIC, partition: 0 }, [record('a'), { ...record('b'), key: Buffer.from('k') }]);
+  const consumer = log.consumer('group', [TOPIC]);
+  t.after(() => consumer.close());
+  await consumer.subscribe(QUIET);
+  const [batch] = await consumer.poll({ maxWaitMs: 30_000 });
+  const bytes = () => batch!.records.map(({ key, value }) => [key?.length, value.length]);
+  assert.deepEqual(bytes(), [
+    [undefined, 1],
+    [1, 1],
+  ]);
+  batch!.free?.();
+  assert.deepEqual(bytes(), [
+    [undefined, 0],
+    [0, 0],
+  ]);
+});
+
 test('a damaged batch is noticed when it is read, and does not swallow the sound ones', async (t) => {
   const directory = temporaryDirectory(t);
   const first = await open(t, directory);

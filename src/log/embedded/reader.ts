@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { StatementSync } from 'node:sqlite';
 import { DatabaseSync } from 'node:sqlite';
+import { freeBuffer } from '../../support/free-buffer.ts';
 import type { LogRecord } from '../log.ts';
 import { decodeBatch } from './codec.ts';
 import { batchTable, DATABASE_FILE } from './schema.ts';
@@ -18,6 +19,8 @@ export interface ReadResult {
   readonly nextOffset: number;
   /** The next offset to be written, as of this read. */
   readonly endOffset: number;
+  /** Frees the keys and values. */
+  free(): void;
 }
 
 interface Statements {
@@ -65,16 +68,19 @@ export class LogReader {
     const { startOffset, endOffset } = bounds.get(table) as unknown as { startOffset: number; endOffset: number };
     const start = Math.max(from, startOffset);
     const records: LogRecord[] = [];
+    const stored: Uint8Array[] = [];
     let bytes = 0;
     if (start < endOffset) {
       for (const row of batches.iterate(start)) {
         const { base, data } = row as unknown as StoredBatch;
         decodeBatch(data, base, start, records);
+        stored.push(data);
         bytes += data.length;
         if (bytes >= maxBytes) break;
       }
     }
-    return { records, bytes, nextOffset: (records.at(-1)?.offset ?? start - 1) + 1, endOffset };
+    const nextOffset = (records.at(-1)?.offset ?? start - 1) + 1;
+    return { records, bytes, nextOffset, endOffset, free: () => stored.forEach(freeBuffer) };
   }
 
   #statementsOf(number: number): Statements {

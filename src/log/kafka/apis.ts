@@ -3,6 +3,7 @@
  * answer. Source: https://kafka.apache.org/protocol
  */
 import type { Reader } from '@platformatic/kafka';
+import { freeBuffer } from '../../support/free-buffer.ts';
 import type { AbortedTransaction } from './batch.ts';
 import { apis as client, Writer } from './client.ts';
 import type { API } from './connection.ts';
@@ -103,9 +104,7 @@ function readFetch(_correlationId: number, _key: number, _version: number, reade
 function freeCopied(pieces: readonly Buffer[], partitions: readonly FetchedPartition[]): void {
   const inUse = new Set(partitions.map(({ data }) => data.buffer));
   const own = pieces.slice(0, -1).filter(({ length, buffer }) => length === buffer.byteLength && !inUse.has(buffer));
-  queueMicrotask(() => {
-    for (const { buffer } of own) (buffer as ArrayBuffer).transfer(0);
-  });
+  queueMicrotask(() => own.forEach(freeBuffer));
 }
 
 function readFetchedPartition(reader: Reader, topic: string): FetchedPartition {

@@ -163,3 +163,26 @@ test('transactions that were given up, and marks of their ends, are hidden', asy
   );
   assert.equal(nextOffset, 8);
 });
+
+for (const compression of COMPRESSIONS) {
+  test(`records that are freed take no others with them, and all of them the answer (${compression})`, async () => {
+    const data = Buffer.concat([
+      at(0, await encode(numbered(3), compression)),
+      at(3, await encode(numbered(3), compression)),
+    ]);
+    const answer = Buffer.allocUnsafeSlow(data.length + 10);
+    answer.set(data);
+    const reader = new BatchReader(answer, 0);
+    const first = reader.take();
+    first.free();
+    const second = reader.take();
+    assert.deepEqual(
+      second.records.map(({ value }) => String(value)),
+      ['0', '1', '2'],
+    );
+    assert.equal(reader.hasMore, false);
+    assert.equal(answer.length, data.length + 10);
+    second.free();
+    assert.equal(answer.length, 0);
+  });
+}

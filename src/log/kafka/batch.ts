@@ -2,6 +2,7 @@
  * Record batches, as Kafka stores and sends them (format 2).
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
+import { freeBuffer } from '../../support/free-buffer.ts';
 import { logErrors } from '../errors.ts';
 import type { Headers, LogRecord, NewRecord } from '../log.ts';
 import { crc32c } from './client.ts';
@@ -161,6 +162,8 @@ export interface Decoded {
   readonly bytes: number;
   /** Of the leader that took them. */
   readonly leaderEpoch: number;
+  /** Frees the keys and values; those that stand in the answer itself once all of its records are freed. */
+  free(): void;
 }
 
 /** Reads the records of one answer batch by batch, so that only what is wanted now is unpacked. */
@@ -169,6 +172,8 @@ export class BatchReader {
   readonly #aborted: AbortedTransaction[];
   readonly #givenUp = new Set<bigint>();
   #at = 0;
+  /** Batches whose records may still be read. */
+  #inUse = 0;
   /** The next offset that is wanted: whatever stands below it is left out. */
   #offset: number;
 
@@ -205,11 +210,19 @@ export class BatchReader {
     }
     const baseOffset = Number(batch.readBigInt64BE(0));
     const nextOffset = baseOffset + batch.readInt32BE(23) + 1;
-    const decoded = this.#isHidden(batch, baseOffset)
-      ? { records: [], bytes: 0 }
-      : decodeBatch(batch, baseOffset, this.#offset);
-    if (nextOffset > this.#offset) this.#offset = nextOffset;
-    return { ...decoded, leaderEpoch: batch.readInt32BE(LENGTH_END) };
+    const leaderEpoch = batch.readInt32BE(LENGTH_END);
+    const from = this.#offset;
+    if (nextOffset > from) this.#offset = nextOffset;
+    this.#inUse++;
+    if (this.#isHidden(batch, baseOffset)) return { records: [], bytes: 0, leaderEpoch, free: () => this.#free(batch) };
+    const body = bodyOf(batch);
+    return { ...decodeBatch(batch, body, baseOffset, from), leaderEpoch, free: () => this.#free(body) };
+  }
+
+  #free(body: Buffer): void {
+    freeBuffer(body);
+    this.#inUse--;
+    if (this.#inUse === 0 && !this.hasMore) freeBuffer(this.#data);
   }
 
   /** Batches of Kafka's own, and those of transactions that were given up. */
@@ -239,11 +252,21 @@ function isAbortMarker(batch: Buffer): boolean {
   return key !== undefined && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER;
 }
 
-function decodeBatch(batch: Buffer, baseOffset: number, from: number): Omit<Decoded, 'leaderEpoch'> {
+/** The records of a batch, unpacked: in memory of their own, or where they stand. */
+function bodyOf(batch: Buffer): Buffer {
+  const id = batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK;
+  const codec = codecById(id);
+  if (!codec) throw logErrors.LOG_CORRUPT(`a batch has the unknown compression ${id}`);
+  return codec.decompress(batch.subarray(BATCH_HEAD_BYTES));
+}
+
+function decodeBatch(
+  batch: Buffer,
+  body: Buffer,
+  baseOffset: number,
+  from: number,
+): Pick<Decoded, 'records' | 'bytes'> {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);
-  const codec = codecById(attributes & CODEC_MASK);
-  if (!codec) throw logErrors.LOG_CORRUPT(`a batch has the unknown compression ${attributes & CODEC_MASK}`);
-  const body = codec.decompress(batch.subarray(BATCH_HEAD_BYTES));
   const firstTimestamp = Number(batch.readBigInt64BE(27));
   const appendTime = attributes & LOG_APPEND_TIME ? Number(batch.readBigInt64BE(35)) : undefined;
   const count = batch.readInt32BE(57);

@@ -175,13 +175,14 @@ export class Fetcher {
     while (track.buffered.length > 0) {
       const reader = track.buffered[0]!;
       try {
-        const { records, bytes, nextOffset, leaderEpoch } = unpack(reader, maxBytes);
+        const { records, bytes, nextOffset, leaderEpoch, free } = unpack(reader, maxBytes);
         if (!reader.hasMore) track.buffered.shift();
         track.position = nextOffset;
         track.brokenAt = undefined;
         if (records.length > 0) {
-          return { topic, partition, records, bytes, endOffset: track.endOffset, leaderEpoch };
+          return { topic, partition, records, bytes, endOffset: track.endOffset, leaderEpoch, free };
         }
+        free();
       } catch (error) {
         const again = track.brokenAt === track.position;
         // What was read before must be handed out; the next take meets the error again.

@@ -2,6 +2,7 @@ import { logErrors } from '../errors.ts';
 import type { LogRecord, Position, RecordBatch } from '../log.ts';
 import { partitionName } from '../log.ts';
 import * as apis from './apis.ts';
+import type { Decoded } from './batch.ts';
 import { BatchReader } from './batch.ts';
 import type { Cluster, Connections } from './cluster.ts';
 import { check, OFFSET_OUT_OF_RANGE } from './errors.ts';
@@ -75,6 +76,8 @@ export interface Unpacked {
   readonly nextOffset: number;
   /** Of the leader that took the last of the records; -1 if there are none. */
   readonly leaderEpoch: number;
+  /** Frees the keys and values. */
+  free(): void;
 }
 
 /** Unpacks batches until there are this many bytes, or no more batches. */
@@ -82,12 +85,17 @@ export function unpack(reader: BatchReader, maxBytes: number): Unpacked {
   let records: LogRecord[] = [];
   let bytes = 0;
   let leaderEpoch = -1;
+  const taken: Decoded[] = [];
   while (bytes < maxBytes && reader.hasMore) {
     const decoded = reader.take();
+    taken.push(decoded);
     bytes += decoded.bytes;
     if (decoded.records.length > 0) ({ leaderEpoch } = decoded);
     if (records.length === 0) records = decoded.records;
     else for (const record of decoded.records) records.push(record);
   }
-  return { records, bytes, nextOffset: reader.nextOffset, leaderEpoch };
+  const free = () => {
+    for (const decoded of taken) decoded.free();
+  };
+  return { records, bytes, nextOffset: reader.nextOffset, leaderEpoch, free };
 }

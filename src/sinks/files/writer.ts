@@ -27,6 +27,7 @@ const COMMITS_UNDER_WAY = 2;
  * come go into new files.
  */
 export class FilesWriter implements PartitionWriter {
+  readonly copies = true;
   readonly #partition: TopicPartition;
   readonly #hold: Hold;
   readonly #roller: Roller;
@@ -211,7 +212,7 @@ export class FilesWriter implements PartitionWriter {
     const { code, message: reason } = filesErrors.RECORD_NOT_A_JSON_LINE(
       'the value is not a JSON object on one line, and would break the file for its readers',
     );
-    const kept = this.#context.deadLetters.put(this.#partition, record, { code, reason });
+    const kept = this.#context.deadLetters.put(this.#partition, copyOf(record), { code, reason });
     kept.catch((error) => this.#context.logger.debug({ reason: messageOf(error) }, 'a dead letter was not kept'));
     this.#deadLetters.push(kept);
     if (this.#deadLetters.length >= DEAD_LETTERS_IN_FLIGHT) await this.#settleDeadLetters();
@@ -258,4 +259,10 @@ export class FilesWriter implements PartitionWriter {
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+/** A record that outlasts the batch that it came in. */
+function copyOf(record: LogRecord): LogRecord {
+  const { key, value } = record;
+  return { ...record, value: new Uint8Array(value), ...(key && { key: new Uint8Array(key) }) };
 }
