@@ -1,6 +1,6 @@
 /** Loading into S3, next to bare uploads by the same SDK. */
 import type { CompletedPart } from '@aws-sdk/client-s3';
-import { LEAST_PART_BYTES } from '../src/sinks/files/stores/s3/config.ts';
+import { PART_BYTES } from '../src/sinks/files/stores/s3/config.ts';
 import { startSeaweedfs } from '../test/engines/seaweedfs.ts';
 import type { Report } from './run.ts';
 import type { StoreBench } from './stores/bench.ts';
@@ -25,9 +25,9 @@ async function start(report: Report): Promise<StoreBench> {
       const { UploadId } = await client.createMultipartUpload(at);
       const parts: CompletedPart[] = [];
       // As the store does unless it is told otherwise.
-      for (let start = 0; start < content.length; start += LEAST_PART_BYTES) {
+      for (let start = 0; start < content.length; start += PART_BYTES) {
         const PartNumber = parts.length + 1;
-        const Body = content.subarray(start, start + LEAST_PART_BYTES);
+        const Body = content.subarray(start, start + PART_BYTES);
         const { ETag = '' } = await client.uploadPart({ ...at, UploadId, PartNumber, Body });
         parts.push({ PartNumber, ETag });
       }

@@ -142,17 +142,28 @@ test('what somebody may still read is never used again', async (t) => {
   assert.notEqual(await memory.take(exactly(40), t.signal), first);
 });
 
+test('a buffer that is freed is gone at once, and makes room for others', async (t) => {
+  const memory = new Memory(100, new TestClock());
+  await memory.take(exactly(10), t.signal);
+  const outgrown = await memory.take(exactly(90), t.signal);
+  memory.uploadBegins(10);
+  const taking = memory.take(exactly(40), t.signal);
+  memory.free(outgrown);
+  assert.equal(outgrown.length, 0);
+  assert.equal((await taking).length, 40);
+  assert.deepEqual([memory.held, memory.kept], [50, 0]);
+});
+
 test('buffers in use and buffers that are kept are together within the bound', async (t) => {
   const wanted = fc.record({ least: fc.constantFrom(10, 20), most: fc.constantFrom(20, 40), eager: fc.boolean() });
-  const sizes = fc.array(fc.record({ wanted, back: fc.constantFrom('no', 'give', 'drop') }), { maxLength: 60 });
+  const sizes = fc.array(fc.record({ wanted, back: fc.constantFrom('no', 'give', 'free', 'drop') }), { maxLength: 60 });
   await fc.assert(
     fc.asyncProperty(sizes, async (steps) => {
       const memory = new Memory(100, new TestClock());
       const used: Buffer[] = [];
       for (const { wanted, back } of steps) {
         const last = back === 'no' ? undefined : used.pop();
-        if (last && back === 'give') memory.give(last);
-        else if (last) memory.drop(last);
+        if (last && back !== 'no') memory[back](last);
         else {
           const buffer = await memory.take(wanted, t.signal);
           assert.ok(buffer.length === wanted.least || buffer.length === wanted.most);

@@ -1,9 +1,10 @@
 import type { Clock } from '../../../../support/clock.ts';
+import { freeBuffer } from '../../../../support/free-buffer.ts';
 
 /**
  * With as many parts under way no memory is taken for one more: a server that is near has them soon, and is no faster
- * with more of them. On a line where that takes longer than {@link SLOW_MS} more are under way: two parts of 5 MiB in
- * that time are 35 MB/s, about what a connector reads from Kafka. After 100 ms a busy server near by gets more, too.
+ * with more of them. On a line where that takes longer than {@link SLOW_MS} more are under way: two parts of 8 MiB in
+ * that time are 56 MB/s, more than a connector reads from Kafka. After 100 ms a busy server near by gets more, too.
  */
 const PARTS_UNDER_WAY = 2;
 const SLOW_MS = 300;
@@ -87,6 +88,13 @@ export class Memory {
       this.#kept.push(buffer);
       this.#keptBytes += buffer.length;
     }
+    this.#changed();
+  }
+
+  /** Frees a buffer that was never sent: one that was outgrown is of no use to the parts that come. */
+  free(buffer: Buffer): void {
+    this.#release(buffer);
+    freeBuffer(buffer);
     this.#changed();
   }
 

@@ -50,6 +50,17 @@ test('the marker of an upload stays as long as the upload may be open, so that t
   assert.equal(bucket.content.size, 0);
 });
 
+test('a part that grows leaves no smaller buffers behind', async (t) => {
+  const bucket = new MemoryBucket();
+  const store = storeWithout(bucket);
+  const staged = await store.stage(PATHS, t.signal);
+  const content = Buffer.alloc(3_000_000, 'content');
+  for (let at = 0; at < content.length; at += 10_000) await staged.write(content.subarray(at, at + 10_000), t.signal);
+  assert.deepEqual([store.memory.held, store.memory.kept], [4 << 20, 0]);
+  await store.finish([await staged.seal(t.signal)], t.signal);
+  assert.ok(bucket.content.get(PATHS.final)?.equals(content));
+});
+
 test('an upload whose answer was lost is ended', async (t) => {
   const bucket = new MemoryBucket();
   const lost = storeWithoutAnswer(bucket, 'beginUpload');
