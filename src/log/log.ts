@@ -49,8 +49,8 @@ export interface RecordBatch extends TopicPartition {
   /** Which of the partition's leaders, one after another, took the last of the records; absent where the log has none. */
   readonly leaderEpoch?: number;
   /**
-   * Gives the memory of keys and values back to the system, for whoever has read them for good: they are empty from
-   * then on. Absent where only the garbage collector can.
+   * Gives the memory of keys and values back to the system, for whoever has read them for good: they may be empty from
+   * then on. Absent: it is left to the garbage collector.
    */
   free?(): void;
 }

@@ -4,6 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { LogRecord, TopicPartition } from '../../src/log/log.ts';
 import type { PartitionWriter, Refusal, Sink, SinkContext } from '../../src/sinks/sink.ts';
+import { freeBuffer } from '../../src/support/free-buffer.ts';
 import { silentLogger } from '../../src/support/logger.ts';
 import { TestAdmin } from '../support/admin.ts';
 import { TestClock } from '../support/clock.ts';
@@ -34,19 +35,31 @@ function records(from: number, count: number): LogRecord[] {
 
 interface DeadLetter extends Refusal {
   readonly offset: number;
+  readonly key: string | undefined;
   readonly value: Buffer;
 }
 
-/** A writer whose records are freed as soon as it says that they may be: what it reads of them later is zeros. */
+/** Bytes of their own, which can be freed. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
+}
+
+/** A writer whose records are freed as soon as it says that they may be: what it reads of them later is empty. */
 function freeing(writer: PartitionWriter): PartitionWriter {
   if (!writer.copies) return writer;
   return {
     copies: true,
     resumeOffset: () => writer.resumeOffset(),
     write: async (given, signal, leaderEpoch) => {
-      const own = given.map((record) => ({ ...record, value: Buffer.from(record.value) }));
+      const own = given.map((record) => ({
+        ...record,
+        value: ownBytes(record.value),
+        ...(record.key && { key: ownBytes(record.key) }),
+      }));
       const progress = await writer.write(own, signal, leaderEpoch);
-      for (const { value } of own) value.fill(0);
+      for (const { key, value } of own) for (const bytes of [key, value]) if (bytes) freeBuffer(bytes);
       return progress;
     },
     flush: (signal) => writer.flush(signal),
@@ -90,9 +103,14 @@ class Bench {
       logger: silentLogger,
       dataDirectory: this.#dataDirectory,
       deadLetters: {
-        put: async (_partition, { offset, value }, refusal) => {
+        put: async (_partition, { offset, key, value }, refusal) => {
           await this.beforeDeadLetter();
-          this.deadLetters.push({ offset, value: Buffer.from(value), ...refusal });
+          this.deadLetters.push({
+            offset,
+            key: key && Buffer.from(key).toString(),
+            value: Buffer.from(value),
+            ...refusal,
+          });
         },
       },
     });
@@ -375,7 +393,7 @@ export function sinkContract(
     });
     bench.beforeDeadLetter = () => held;
     let settled = false;
-    const bad = { ...recordAt(1), value: bench.refused };
+    const bad = { ...recordAt(1), key: Buffer.from('key'), value: bench.refused };
     const done = (async () => {
       await writer.write([recordAt(0), bad, recordAt(2)], bench.signal);
       const progress = await writer.flush(bench.signal);
@@ -388,8 +406,8 @@ export function sinkContract(
     release();
     assert.equal((await done).durableUpTo, 3);
     assert.deepEqual(
-      bench.deadLetters.map(({ offset, value }) => ({ offset, value })),
-      [{ offset: 1, value: Buffer.from(bench.refused) }],
+      bench.deadLetters.map(({ offset, key, value }) => ({ offset, key, value })),
+      [{ offset: 1, key: 'key', value: Buffer.from(bench.refused) }],
     );
     assert.ok(bench.deadLetters[0]?.reason);
     assert.deepEqual(await bench.ids(), ['event-0', 'event-2']);

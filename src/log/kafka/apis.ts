@@ -103,7 +103,7 @@ function readFetch(_correlationId: number, _key: number, _version: number, reade
  */
 function freeCopied(pieces: readonly Buffer[], partitions: readonly FetchedPartition[]): void {
   const inUse = new Set(partitions.map(({ data }) => data.buffer));
-  const own = pieces.slice(0, -1).filter(({ length, buffer }) => length === buffer.byteLength && !inUse.has(buffer));
+  const own = pieces.slice(0, -1).filter(({ buffer }) => !inUse.has(buffer));
   queueMicrotask(() => own.forEach(freeBuffer));
 }
 

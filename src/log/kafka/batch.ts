@@ -162,7 +162,7 @@ export interface Decoded {
   readonly bytes: number;
   /** Of the leader that took them. */
   readonly leaderEpoch: number;
-  /** Frees the keys and values; those that stand in the answer itself once all of its records are freed. */
+  /** Frees the keys and values, those that stand in the answer itself once all of its batches are freed. To be called once. */
   free(): void;
 }
 
@@ -213,10 +213,11 @@ export class BatchReader {
     const leaderEpoch = batch.readInt32BE(LENGTH_END);
     const from = this.#offset;
     if (nextOffset > from) this.#offset = nextOffset;
+    const isHidden = this.#isHidden(batch, baseOffset);
+    const body = isHidden ? batch : bodyOf(batch);
+    const decoded = isHidden ? { records: [], bytes: 0 } : decodeBatch(batch, body, baseOffset, from);
     this.#inUse++;
-    if (this.#isHidden(batch, baseOffset)) return { records: [], bytes: 0, leaderEpoch, free: () => this.#free(batch) };
-    const body = bodyOf(batch);
-    return { ...decodeBatch(batch, body, baseOffset, from), leaderEpoch, free: () => this.#free(body) };
+    return { ...decoded, leaderEpoch, free: () => this.#free(body) };
   }
 
   #free(body: Buffer): void {

@@ -85,7 +85,7 @@ export function unpack(reader: BatchReader, maxBytes: number): Unpacked {
   let records: LogRecord[] = [];
   let bytes = 0;
   let leaderEpoch = -1;
-  const taken: Decoded[] = [];
+  const taken: Pick<Decoded, 'free'>[] = [];
   while (bytes < maxBytes && reader.hasMore) {
     const decoded = reader.take();
     taken.push(decoded);
@@ -95,7 +95,7 @@ export function unpack(reader: BatchReader, maxBytes: number): Unpacked {
     else for (const record of decoded.records) records.push(record);
   }
   const free = () => {
-    for (const decoded of taken) decoded.free();
+    for (const decoded of taken.splice(0)) decoded.free();
   };
   return { records, bytes, nextOffset: reader.nextOffset, leaderEpoch, free };
 }

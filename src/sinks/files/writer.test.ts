@@ -63,6 +63,18 @@ test('while a commit is under way, records go into new files', async (t) => {
   assert.deepEqual(await ids(), idsOf(19));
 });
 
+test('a file that is full is committed with its last record, whether that had to wait for the file or not', async (t) => {
+  for (const records of [1, 2]) {
+    const { take, ids } = setUp(t, { roll: { records } });
+    const writer = await take();
+    await writer.write(range(0, records), t.signal);
+    await writer.underway;
+    assert.equal((await writer.write([], t.signal)).durableUpTo, records);
+    await writer.abandon();
+    assert.deepEqual(await ids(), idsOf(records));
+  }
+});
+
 test('two commits are prepared side by side, and published one after the other', async (t) => {
   const { meddling, take, ids } = setUp(t, { roll: { records: 10 } });
   const writer = await take();

@@ -55,7 +55,7 @@ export class FilesWriter implements PartitionWriter {
   #waitingSince: number | undefined;
   /** When records came last, on the monotonic clock. */
   #lastWrite = 0;
-  /** Whether an open file has reached a bound. */
+  /** Whether an open file has reached a bound, or the files hold all the memory that they may. */
   #isCommitDue = false;
   #refused = 0;
   /** Events since the last commit that the log held already. */
@@ -91,8 +91,8 @@ export class FilesWriter implements PartitionWriter {
       this.#lastWrite = this.#context.clock.monotonic();
       for (let at = 0; at < records.length; ) {
         at = this.#takeAtOnce(records, at);
+        if (!this.#isCommitDue && at < records.length) await this.#takeWaiting(records[at++] as LogRecord, signal);
         if (this.#isCommitDue) await this.#beginCommit(signal);
-        else if (at < records.length) await this.#takeInTime(records[at++] as LogRecord, signal);
       }
     });
   }
@@ -172,7 +172,7 @@ export class FilesWriter implements PartitionWriter {
   }
 
   /** Takes a record that may have to wait, for a file or for room in one, or that is refused. */
-  async #takeInTime(record: LogRecord, signal: AbortSignal): Promise<void> {
+  async #takeWaiting(record: LogRecord, signal: AbortSignal): Promise<void> {
     if (!this.#roller.accepts(record)) {
       this.#passed(record);
       await this.#refuse(record);

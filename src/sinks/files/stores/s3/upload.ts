@@ -137,7 +137,7 @@ export class S3StagedFile implements StagedFile {
     // A file that has filled one part is likely to fill the next.
     this.#part = await this.#memory.take({ most: size, least, eager: this.#etags.length > 0 }, signal);
     this.#part.set(smaller.subarray(0, this.#used));
-    this.#memory.free(smaller);
+    if (smaller.length > 0) this.#memory.free(smaller);
   }
 
   /** Begins to upload what has gathered; the next write or the seal meets a failure. */
