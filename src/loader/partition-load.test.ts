@@ -8,6 +8,7 @@ import type { LogRecord } from '../log/log.ts';
 import type { PartitionWriter, Sink } from '../sinks/sink.ts';
 import { defineErrors } from '../support/errors.ts';
 import { silentLogger } from '../support/logger.ts';
+import type { PartitionLoadOptions } from './partition-load.ts';
 import { PartitionLoad } from './partition-load.ts';
 
 const PARTITION = { topic: 'web', partition: 0 };
@@ -18,6 +19,23 @@ const CONFIG = {
   tolerance: 'all',
 } as const;
 
+/** A load into the writers that `partition` makes, which has begun. */
+async function startLoad(partition: Sink['partition'], clock: TestClock, changes: Partial<PartitionLoadOptions>) {
+  const load = new PartitionLoad({
+    ...{ partition: PARTITION, sink: { open: async () => {}, close: async () => {}, partition } },
+    ...{ config: CONFIG, clock, logger: silentLogger },
+    committed: async () => COMMITTED,
+    seek: () => {},
+    room: () => {},
+    durable: () => {},
+    stumbled: () => {},
+    failed: (error) => assert.fail(String(error)),
+    ...changes,
+  });
+  await load.start();
+  return load;
+}
+
 /** A load into a store that takes everything at once, and what became of it. */
 async function setUp(keepsPosition: boolean) {
   const written: [writer: number, offset: number][] = [];
@@ -25,35 +43,25 @@ async function setUp(keepsPosition: boolean) {
   const stumbles: string[] = [];
   let writers = 0;
   let stored: number | undefined;
-  const sink: Sink = {
-    open: async () => {},
-    close: async () => {},
-    partition: async (): Promise<PartitionWriter> => {
-      const writer = ++writers;
-      return {
-        resumeOffset: () => (keepsPosition ? stored : undefined),
-        write: async (records: readonly LogRecord[]) => {
-          for (const { offset } of records) written.push([writer, offset]);
-          stored = (records.at(-1)?.offset ?? -1) + 1;
-          return { durableUpTo: stored, duplicates: 0 };
-        },
-        flush: async () => ({ durableUpTo: stored, duplicates: 0 }),
-        flushDueAt: () => undefined,
-        abandon: async () => {},
-      };
-    },
+  const partition = async (): Promise<PartitionWriter> => {
+    const writer = ++writers;
+    return {
+      resumeOffset: () => (keepsPosition ? stored : undefined),
+      write: async (records: readonly LogRecord[]) => {
+        for (const { offset } of records) written.push([writer, offset]);
+        stored = (records.at(-1)?.offset ?? -1) + 1;
+        return { durableUpTo: stored, duplicates: 0 };
+      },
+      flush: async () => ({ durableUpTo: stored, duplicates: 0 }),
+      flushDueAt: () => undefined,
+      abandon: async () => {},
+    };
   };
   const clock = new TestClock();
-  const load = new PartitionLoad({
-    ...{ partition: PARTITION, sink, config: CONFIG, clock, logger: silentLogger },
-    committed: async () => COMMITTED,
+  const load = await startLoad(partition, clock, {
     seek: (offset) => void sought.push(offset),
-    room: () => {},
-    durable: () => {},
     stumbled: (error) => void stumbles.push((error as { code: string }).code),
-    failed: (error) => assert.fail(String(error)),
   });
-  await load.start();
   const offer = (from: number, to: number, leaderEpoch?: number) => {
     const records = Array.from({ length: to - from }, (_, i) => recordAt(from + i));
     load.offer({
@@ -126,33 +134,24 @@ test('a store that takes records and never makes them durable is left alone for 
   const away = defineErrors({ STORE_AWAY: { decision: 'retry', help: 'wait' } });
   const reports: number[] = [];
   let written = 0;
-  const sink: Sink = {
-    open: async () => {},
-    close: async () => {},
-    partition: async () => ({
-      resumeOffset: () => 0,
-      write: async () => {
-        // Each writer takes one batch, and fails at the next.
-        if (++written % 2 === 0) throw away.STORE_AWAY('no answer');
-        return { durableUpTo: 0, duplicates: 0 };
-      },
-      flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
-      flushDueAt: () => undefined,
-      abandon: async () => {},
-    }),
-  };
+  const partition = async (): Promise<PartitionWriter> => ({
+    resumeOffset: () => 0,
+    write: async () => {
+      // Each writer takes one batch, and fails at the next.
+      if (++written % 2 === 0) throw away.STORE_AWAY('no answer');
+      return { durableUpTo: 0, duplicates: 0 };
+    },
+    flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
+    flushDueAt: () => undefined,
+    abandon: async () => {},
+  });
   const config = { ...CONFIG, retryInitial: 1_000, retryMax: 60_000 };
   let failed = 0;
-  const load = new PartitionLoad({
-    ...{ partition: PARTITION, sink, config, clock, logger: silentLogger },
-    committed: async () => COMMITTED,
-    seek: () => {},
-    room: () => {},
+  const load = await startLoad(partition, clock, {
+    config,
     durable: ({ offset }) => void reports.push(offset),
     stumbled: () => void failed++,
-    failed: (error) => assert.fail(String(error)),
   });
-  await load.start();
   for (let round = 1; round <= 5; round++) {
     for (const from of [0, 10]) {
       const records = Array.from({ length: 10 }, (_, i) => recordAt(from + i));
@@ -180,35 +179,21 @@ for (const copies of [true, undefined]) {
   test(`records are freed ${copies ? 'once they are written' : 'by the collector, where the writer keeps them'}`, async () => {
     const wrong = defineErrors({ NO_RECORD: { decision: 'retry', help: 'wait' } });
     const writes: PromiseWithResolvers<void>[] = [];
-    const sink: Sink = {
-      open: async () => {},
-      close: async () => {},
-      partition: async () => ({
-        ...(copies && { copies }),
-        resumeOffset: () => 0,
-        write: async (records: readonly LogRecord[]) => {
-          const write = Promise.withResolvers<void>();
-          writes.push(write);
-          await write.promise;
-          return { durableUpTo: (records.at(-1)?.offset ?? -1) + 1, duplicates: 0 };
-        },
-        flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
-        flushDueAt: () => undefined,
-        abandon: async () => {},
-      }),
-    };
-    const clock = new TestClock();
-    const stumbles: unknown[] = [];
-    const load = new PartitionLoad({
-      ...{ partition: PARTITION, sink, config: CONFIG, clock, logger: silentLogger },
-      committed: async () => COMMITTED,
-      seek: () => {},
-      room: () => {},
-      durable: () => {},
-      stumbled: (error) => void stumbles.push(error),
-      failed: (error) => assert.fail(String(error)),
+    const partition = async (): Promise<PartitionWriter> => ({
+      ...(copies && { copies }),
+      resumeOffset: () => 0,
+      write: async (records: readonly LogRecord[]) => {
+        const write = Promise.withResolvers<void>();
+        writes.push(write);
+        await write.promise;
+        return { durableUpTo: (records.at(-1)?.offset ?? -1) + 1, duplicates: 0 };
+      },
+      flush: async () => ({ durableUpTo: 0, duplicates: 0 }),
+      flushDueAt: () => undefined,
+      abandon: async () => {},
     });
-    await load.start();
+    const stumbles: unknown[] = [];
+    const load = await startLoad(partition, new TestClock(), { stumbled: (error) => void stumbles.push(error) });
     const freed: number[] = [];
     for (const offset of [0, 1, 2]) {
       load.offer({
