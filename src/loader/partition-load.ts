@@ -10,8 +10,8 @@ import { slicesOf } from './slices.ts';
 
 /** With nothing to do and nothing due, the loop sleeps until it is woken; this only bounds one sleep. */
 const IDLE_MS = 60_000;
-/** Why a sleep ends: without a reason each one would cost an error and its stack. */
-const AWAKE = 'awake';
+/** Why a sleep or a poll ends: without a reason each one would cost an error and its stack. */
+export const AWAKE = 'awake';
 
 /** What a partition's load asks of the connector that it belongs to. */
 export interface PartitionLoadOptions {

@@ -7,14 +7,11 @@ import type { Logger } from '../support/logger.ts';
 import { whenAborted } from '../support/within.ts';
 import type { LoaderConfig } from './config.ts';
 import { loaderErrors } from './errors.ts';
-import { PartitionLoad } from './partition-load.ts';
+import { AWAKE, PartitionLoad } from './partition-load.ts';
 import type { StallWatch } from './stall-watch.ts';
 
 /** Bounds one wait for records; everything that matters interrupts it. */
 const POLL_MS = 5_000;
-
-/** Why a poll ends: without a reason each one would cost an error and its stack. */
-const ASKED = 'asked';
 
 /** How often within the time that a stall may last it is looked for. */
 const STALL_CHECKS = 4;
@@ -168,11 +165,11 @@ export class Run implements AssignmentListener {
       committed: async () => (await committed()).find((of) => partitionName(of) === name)?.offset,
       seek: (offset) => {
         this.#seeks.set(name, { ...partition, offset });
-        this.#interruptPoll.abort(ASKED);
+        this.#interruptPoll.abort(AWAKE);
       },
       room: (hasRoom) => {
         this.#rooms.set(name, { partition, hasRoom });
-        this.#interruptPoll.abort(ASKED);
+        this.#interruptPoll.abort(AWAKE);
       },
       durable: (position, records, duplicates) => {
         this.#reports.durable(records, duplicates);

@@ -210,14 +210,12 @@ export class BatchReader {
     }
     const baseOffset = Number(batch.readBigInt64BE(0));
     const nextOffset = baseOffset + batch.readInt32BE(23) + 1;
-    const leaderEpoch = batch.readInt32BE(LENGTH_END);
-    const from = this.#offset;
-    if (nextOffset > from) this.#offset = nextOffset;
     const isHidden = this.#isHidden(batch, baseOffset);
     const body = isHidden ? batch : bodyOf(batch);
-    const decoded = isHidden ? { records: [], bytes: 0 } : decodeBatch(batch, body, baseOffset, from);
+    const decoded = isHidden ? { records: [], bytes: 0 } : decodeBatch(batch, body, baseOffset, this.#offset);
+    if (nextOffset > this.#offset) this.#offset = nextOffset;
     this.#inUse++;
-    return { ...decoded, leaderEpoch, free: () => this.#free(body) };
+    return { ...decoded, leaderEpoch: batch.readInt32BE(LENGTH_END), free: () => this.#free(body) };
   }
 
   #free(body: Buffer): void {

@@ -2,7 +2,6 @@ import { logErrors } from '../errors.ts';
 import type { LogRecord, Position, RecordBatch } from '../log.ts';
 import { partitionName } from '../log.ts';
 import * as apis from './apis.ts';
-import type { Decoded } from './batch.ts';
 import { BatchReader } from './batch.ts';
 import type { Cluster, Connections } from './cluster.ts';
 import { check, OFFSET_OUT_OF_RANGE } from './errors.ts';
@@ -85,17 +84,17 @@ export function unpack(reader: BatchReader, maxBytes: number): Unpacked {
   let records: LogRecord[] = [];
   let bytes = 0;
   let leaderEpoch = -1;
-  const taken: Pick<Decoded, 'free'>[] = [];
+  const frees: (() => void)[] = [];
   while (bytes < maxBytes && reader.hasMore) {
     const decoded = reader.take();
-    taken.push(decoded);
+    frees.push(decoded.free);
     bytes += decoded.bytes;
     if (decoded.records.length > 0) ({ leaderEpoch } = decoded);
     if (records.length === 0) records = decoded.records;
     else for (const record of decoded.records) records.push(record);
   }
   const free = () => {
-    for (const decoded of taken.splice(0)) decoded.free();
+    for (const freeBatch of frees.splice(0)) freeBatch();
   };
   return { records, bytes, nextOffset: reader.nextOffset, leaderEpoch, free };
 }
